@@ -1,0 +1,1 @@
+"""MCP and JSON-RPC as plain data; nothing here does I/O."""
