@@ -1,0 +1,231 @@
+"""Between the eras: how a call of either era is made at a server of either era.
+
+Source: 2026-07-28, basic/patterns/mrtr and basic/versioning; 2025-11-25, client features.
+"""
+
+import asyncio
+import hashlib
+
+from interlock.errors import RPCError
+from interlock.gateway.call import Call
+from interlock.gateway.clients import is_at_least
+from interlock.gateway.deadline import within_deadline
+from interlock.gateway.parking import ParkedCall, Parking
+from interlock.gateway.table import ServerEntry, Target
+from interlock.protocol import jsonrpc
+from interlock.protocol.json import JSONObject, as_object, dumps
+from interlock.protocol.versions import (
+    LEGACY_RESOURCE_NOT_FOUND,
+    META_CAPABILITIES,
+    META_CLIENT_INFO,
+    META_LOG_LEVEL,
+    META_SERVER_INFO,
+    META_VERSION,
+    Era,
+)
+from interlock.upstreams.legacy import LegacySession
+from interlock.upstreams.modern import ModernSession, mirrored, request_meta
+from interlock.upstreams.port import Caller, Headers
+from interlock.upstreams.upstream import Owner
+
+MAX_ROUNDS = 16
+_MODERN_META = frozenset({META_VERSION, META_CLIENT_INFO, META_CAPABILITIES, META_LOG_LEVEL})
+_RETRY = frozenset({"requestState", "inputResponses"})
+_MODERN_RESULT = ("resultType", "ttlMs", "cacheScope")
+
+
+class Bridge:
+    """Sends calls to their servers in the era that client and server can best agree on."""
+
+    def __init__(self, parking: Parking) -> None:
+        self._parking = parking
+
+    async def send(self, call: Call, target: Target, params: JSONObject) -> JSONObject:
+        """Make a call whose `params` name things as the server does; return its result.
+
+        The result is in the era of the client. Raises RPCError and UpstreamFailed.
+        """
+        upstream = target.server.upstream
+        if upstream.eras is None:
+            await upstream.start()
+        era = upstream.era_for(call.era)
+        try:
+            if call.era is era is Era.MODERN:
+                return await self._direct(call, target, params, mirrored(params, target.mirrored))
+            if call.era is Era.LEGACY:
+                if era is Era.LEGACY:
+                    return await self._direct(call, target, params, ())
+                return to_legacy(await self._rounds(call, target, params))
+            return to_modern(await self._parked(call, target, params), call, target.server)
+        except RPCError as error:
+            if call.era is Era.MODERN and error.code == LEGACY_RESOURCE_NOT_FOUND:
+                raise RPCError(jsonrpc.INVALID_PARAMS, error.message, error.data) from None
+            raise
+
+    async def _direct(
+        self, call: Call, target: Target, params: JSONObject, headers: Headers
+    ) -> JSONObject:
+        server = target.server
+        era = server.upstream.era_for(call.era)
+        owner = _owner(call, server)
+        level = call.session.log_level if call.session is not None else None
+
+        async def send(caller: Caller) -> JSONObject:
+            async def run(session: LegacySession | ModernSession) -> JSONObject:
+                await _set_level(session, level)
+                return await session.request(call.method, params, caller, headers)
+
+            return await server.upstream.within(era, owner, run)
+
+        return await within_deadline(server.name, server.timeout, call.caller, send)
+
+    async def _rounds(self, call: Call, target: Target, params: JSONObject) -> JSONObject:
+        """Make a legacy client's call at a modern server: its questions become requests."""
+        meta = {**(as_object(params.get("_meta")) or {}), **request_meta(call.client)}
+        if call.session is not None and call.session.log_level is not None:
+            meta[META_LOG_LEVEL] = call.session.log_level
+        params = {**params, "_meta": meta}
+        retry = params
+        for _ in range(MAX_ROUNDS):
+            headers = mirrored(params, target.mirrored)
+            result = await self._direct(call, target, retry, headers)
+            if result.get("resultType") != "input_required":
+                return result
+            requests = as_object(result.get("inputRequests")) or {}
+            answers = await asyncio.gather(
+                *(_ask(call.caller, as_object(request) or {}) for request in requests.values())
+            )
+            retry = {**params, "inputResponses": dict(zip(requests, answers, strict=True))}
+            if "requestState" in result:
+                retry["requestState"] = result["requestState"]
+        raise RPCError(
+            jsonrpc.INTERNAL_ERROR,
+            f"{target.server.name} asked for input {MAX_ROUNDS} times without an end.",
+        )
+
+    async def _parked(self, call: Call, target: Target, params: JSONObject) -> JSONObject:
+        """Make a modern client's call at a legacy server: its questions become a result."""
+        binding = _binding(call, target, params)
+        state = params.get("requestState")
+        if state is None:
+            parked = ParkedCall(binding)
+            self._parking.add(parked)
+            parked.work = asyncio.create_task(self._work(parked, call, target, params))
+        else:
+            parked = self._parking.claim(state, binding)
+            parked.deliver(as_object(params.get("inputResponses")) or {})
+        is_over = True
+        try:
+            result = await parked.next_result(call.caller)
+            if result is not None:
+                return result
+            is_over = False
+            return parked.input_required(self._parking.seal(parked))
+        finally:
+            if is_over:
+                self._parking.remove(parked)
+
+    async def _work(
+        self, parked: ParkedCall, call: Call, target: Target, params: JSONObject
+    ) -> JSONObject:
+        server = target.server
+        owner = _owner(call, server)
+        meta = as_object(params.get("_meta")) or {}
+        level = meta.get(META_LOG_LEVEL)
+        old = {name: value for name, value in params.items() if name not in _RETRY}
+        old["_meta"] = {name: value for name, value in meta.items() if name not in _MODERN_META}
+        if not old["_meta"]:
+            del old["_meta"]
+
+        async def send(caller: Caller) -> JSONObject:
+            async def run(session: LegacySession | ModernSession) -> JSONObject:
+                await _set_level(session, level if isinstance(level, str) else None)
+                return await session.request(call.method, old, caller)
+
+            return await server.upstream.within(Era.LEGACY, owner, run)
+
+        return await within_deadline(server.name, server.timeout, parked, send)
+
+
+async def _ask(caller: Caller, request: JSONObject) -> JSONObject:
+    return await caller.ask(str(request.get("method")), as_object(request.get("params")) or {})
+
+
+async def _set_level(session: LegacySession | ModernSession, wanted: str | None) -> None:
+    """Have a legacy server log at least what the client wants; clients are filtered for later."""
+    if not isinstance(session, LegacySession) or wanted is None:
+        return
+    current = session.log_level
+    if "logging" not in session.facts.capabilities:
+        return
+    if current is not None and (current == wanted or not is_at_least(current, wanted)):
+        return
+    session.log_level = wanted
+    await session.request("logging/setLevel", {"level": wanted}, Nobody())
+
+
+class Nobody:
+    """A caller that hears nothing and answers nothing: the gateway calls for itself."""
+
+    def notify(self, method: str, params: JSONObject) -> None:
+        """Drop it."""
+
+    async def ask(self, method: str, params: JSONObject) -> JSONObject:
+        """Refuse it."""
+        raise RPCError(jsonrpc.METHOD_NOT_FOUND, f"The gateway does not answer {method}.")
+
+    def notified(self, method: str, params: JSONObject) -> None:
+        """Drop it."""
+
+    async def asked(self, method: str, params: JSONObject) -> JSONObject:
+        """Refuse it."""
+        return await self.ask(method, params)
+
+
+def _owner(call: Call, server: ServerEntry) -> Owner | None:
+    """Return whose session at a legacy server a call runs in; None is the shared one."""
+    if not call.client.capabilities:
+        return None
+    if call.session is not None:
+        call.session.upstreams.add(server.id)
+        return Owner(call.session.owner_key, call.client, call.session)
+    principal = call.principal
+    signature = hashlib.sha256(dumps(call.client.capabilities)).hexdigest()[:16]
+    key = f"pool:{principal.kind}:{principal.id}:{signature}"
+    return Owner(key, call.client, Nobody(), exclusive=True)
+
+
+def _binding(call: Call, target: Target, params: JSONObject) -> bytes:
+    """Return what a `requestState` is bound to: caller, place and arguments."""
+    principal = call.principal
+    salient = {name: value for name, value in params.items() if name not in {*_RETRY, "_meta"}}
+    parts = [
+        *(principal.kind, principal.id, call.view.project, target.server.id),
+        *(call.method, salient),
+    ]
+    return hashlib.sha256(dumps(parts)).digest()
+
+
+def to_modern(result: JSONObject, call: Call, server: ServerEntry) -> JSONObject:
+    """Return a legacy server's result with what the modern era requires of every result."""
+    if result.get("resultType") == "input_required":
+        return result
+    modern = {"resultType": "complete", **result}
+    if call.method == "resources/read":
+        modern.setdefault("ttlMs", 0)
+        modern.setdefault("cacheScope", "private")
+    if server.catalogue is not None and server.catalogue.facts.info:
+        meta = as_object(result.get("_meta")) or {}
+        modern["_meta"] = {META_SERVER_INFO: server.catalogue.facts.info, **meta}
+    return modern
+
+
+def to_legacy(result: JSONObject) -> JSONObject:
+    """Return a modern server's result without what only the modern era knows."""
+    legacy = {name: value for name, value in result.items() if name not in _MODERN_RESULT}
+    meta = as_object(result.get("_meta"))
+    if meta is not None and META_SERVER_INFO in meta:
+        legacy["_meta"] = {name: value for name, value in meta.items() if name != META_SERVER_INFO}
+        if not legacy["_meta"]:
+            del legacy["_meta"]
+    return legacy

@@ -1,0 +1,66 @@
+"""One request on its way: who asks for what, and what is told about it afterwards."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from interlock.audit.record import Outcome
+from interlock.errors import InterlockError, RPCError
+from interlock.gateway.clients import ClientSession
+from interlock.gateway.table import View
+from interlock.identity.principal import Principal
+from interlock.protocol.json import JSONObject
+from interlock.protocol.versions import Era
+from interlock.upstreams.port import Caller, ClientFacts
+
+
+@dataclass(slots=True)
+class Trace:
+    """What a call leaves for its record while it goes through; times in seconds, monotonic."""
+
+    request_id: str
+    transport: str
+    started: float = field(default_factory=time.perf_counter)
+    project: str = ""
+    server: str | None = None
+    principal: Principal | None = None
+    method: str = ""
+    target: str | None = None
+    era: Era | None = None
+    client_name: str | None = None
+    trace_id: str | None = None
+    request_bytes: int = 0
+    response_bytes: int = 0
+    sent: float | None = None
+    answered: float | None = None
+    http_status: int = 200
+    rpc_code: int | None = None
+    outcome: Outcome = "ok"
+    reason: str | None = None
+    tool_error: bool | None = None
+
+    def fail(self, fault: InterlockError | RPCError) -> None:
+        """Note why the call has no result; what the caller could mend is refused, else failed."""
+        if isinstance(fault, RPCError):
+            self.rpc_code, self.reason, self.outcome = fault.code, "rpc_error", "failed"
+            return
+        self.rpc_code, self.reason = fault.rpc_code, fault.reason
+        is_ours = fault.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        self.outcome = "refused" if is_ours else "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request of a client. `session` is its session where it is of the legacy era."""
+
+    view: View
+    principal: Principal
+    era: Era
+    client: ClientFacts
+    method: str
+    params: JSONObject
+    caller: Caller
+    trace: Trace
+    session: ClientSession | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])

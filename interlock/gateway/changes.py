@@ -1,0 +1,116 @@
+"""Who hears of changes: lists that changed, and resources that were updated."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from interlock.gateway.table import Kind, ServerEntry
+from interlock.protocol.json import JSONObject
+
+# Templates have no notification of their own; they are announced as resources.
+LIST_CHANGED: dict[Kind, str] = {
+    "tools": "notifications/tools/list_changed",
+    "prompts": "notifications/prompts/list_changed",
+    "resources": "notifications/resources/list_changed",
+    "resourceTemplates": "notifications/resources/list_changed",
+}
+RESOURCE_UPDATED = "notifications/resources/updated"
+
+Announce: TypeAlias = Callable[[str, JSONObject], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listener:
+    """One client at one endpoint; `server` of None is the endpoint of all servers."""
+
+    project: str
+    server: str | None
+    announce: Announce
+
+
+class UpdateSource(Protocol):
+    """Keeps subscriptions at servers; the registry, which knows when they come and go."""
+
+    async def watch(self, server_id: str, uris: frozenset[str]) -> None:
+        """Be told of updates of exactly these resources. Raises RPCError and UpstreamFailed."""
+        ...
+
+
+class Changes:
+    """Tells listeners which lists of their endpoint changed."""
+
+    def __init__(self) -> None:
+        self._listeners: set[Listener] = set()
+
+    def add(self, listener: Listener) -> None:
+        """Tell this listener from now on."""
+        self._listeners.add(listener)
+
+    def remove(self, listener: Listener) -> None:
+        """Tell it no more."""
+        self._listeners.discard(listener)
+
+    def lists_changed(self, project: str, server: str | None, kinds: frozenset[Kind]) -> None:
+        """Say that lists of an endpoint changed; each listener hears of each method once."""
+        methods = sorted({LIST_CHANGED[kind] for kind in kinds})
+        for listener in tuple(self._listeners):
+            if (listener.project, listener.server) == (project, server):
+                for method in methods:
+                    listener.announce(method, {})
+
+
+class Subscriptions:
+    """Which clients want to hear of which resources; one subscription at the server serves all."""
+
+    def __init__(self) -> None:
+        self._watchers: dict[str, dict[str, dict[object, tuple[str, Announce]]]] = {}
+        self.source: UpdateSource | None = None
+
+    async def add(
+        self, server: ServerEntry, uri: str, watcher: object, exposed: str, announce: Announce
+    ) -> None:
+        """Tell `watcher` of updates of the server's `uri`, under the URI that it knows.
+
+        Raises RPCError where the server refuses, UpstreamFailed where it cannot be reached.
+        """
+        watchers = self._watchers.setdefault(server.id, {}).setdefault(uri, {})
+        is_first = not watchers
+        watchers[watcher] = (exposed, announce)
+        if is_first:
+            try:
+                await self._sync(server.id)
+            except BaseException:
+                await self.remove(server.id, uri, watcher)
+                raise
+
+    async def remove(self, server_id: str, uri: str, watcher: object) -> None:
+        """Tell `watcher` no more."""
+        uris = self._watchers.get(server_id, {})
+        watchers = uris.get(uri)
+        if watchers is None or watchers.pop(watcher, None) is None or watchers:
+            return
+        del uris[uri]
+        if not uris:
+            del self._watchers[server_id]
+        await self._sync(server_id)
+
+    async def forget(self, watcher: object) -> None:
+        """Tell a client that has gone no more of anything."""
+        for server_id, uris in tuple(self._watchers.items()):
+            for uri in tuple(uris):
+                await self.remove(server_id, uri, watcher)
+
+    def uris(self, server_id: str) -> frozenset[str]:
+        """Return the resources of a server that someone wants to hear of."""
+        return frozenset(self._watchers.get(server_id, {}))
+
+    def updated(self, server_id: str, params: JSONObject) -> None:
+        """Pass a server's `notifications/resources/updated` on to who subscribed."""
+        uri = params.get("uri")
+        watchers = self._watchers.get(server_id, {}).get(str(uri), {})
+        for exposed, announce in tuple(watchers.values()):
+            announce(RESOURCE_UPDATED, {**params, "uri": exposed})
+
+    async def _sync(self, server_id: str) -> None:
+        if self.source is not None:
+            await self.source.watch(server_id, self.uris(server_id))

@@ -1,0 +1,208 @@
+"""Clients of the legacy era: their sessions, what they can be asked, and what they wait for."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Iterator
+from itertools import count
+
+from interlock.errors import NotFound, RPCError, TooMany
+from interlock.gateway.streams import Stream
+from interlock.identity.principal import Principal
+from interlock.protocol import jsonrpc
+from interlock.protocol.json import JSONObject, as_object
+from interlock.upstreams.port import ClientFacts
+
+STANDALONE = "main"
+KEPT_STREAMS = 16
+LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+_NEEDS = {
+    "sampling/createMessage": "sampling",
+    "elicitation/create": "elicitation",
+    "roots/list": "roots",
+}
+
+
+def can_be_asked(capabilities: JSONObject, method: str) -> bool:
+    """Tell whether a client with these capabilities answers requests of this method."""
+    needed = _NEEDS.get(method)
+    return needed is None or needed in capabilities
+
+
+def is_at_least(level: object, minimum: str) -> bool:
+    """Tell whether a log message of `level` is wanted by who asked for `minimum` and above."""
+    known = level in LOG_LEVELS
+    return not known or LOG_LEVELS.index(str(level)) >= LOG_LEVELS.index(minimum)
+
+
+class ClientSession:
+    """One legacy session of a client with one endpoint."""
+
+    def __init__(
+        self, principal: Principal, place: tuple[str, str | None], client: ClientFacts, version: str
+    ) -> None:
+        self.id = secrets.token_urlsafe(24)
+        self.principal = principal
+        self.project, self.server = place
+        self.client = client
+        self.version = version
+        self.log_level: str | None = None
+        self.used = time.monotonic()
+        self.standalone = Stream(STANDALONE, is_resumable=True, capacity=1000)
+        self.subscriptions: set[tuple[str, str]] = set()
+        self.upstreams: set[str] = set()
+        self.calls: dict[jsonrpc.RequestId, asyncio.Task[None]] = {}
+        self._streams: dict[str, Stream] = {}
+        self._stream_ids = count(1)
+        self._ask_ids = count(1)
+        self._asks: dict[jsonrpc.RequestId, asyncio.Future[JSONObject]] = {}
+
+    @property
+    def owner_key(self) -> str:
+        """The key of this client's own sessions with servers."""
+        return f"client:{self.id}"
+
+    def open_stream(self, *, is_answer_only: bool = False) -> Stream:
+        """Return a new stream for the answer to one request; the oldest finished ones go."""
+        stream_id = str(next(self._stream_ids))
+        stream = Stream(stream_id, is_resumable=True, is_answer_only=is_answer_only)
+        self._streams[stream.id] = stream
+        finished = [each.id for each in self._streams.values() if each.ended]
+        for stream_id in finished[:-KEPT_STREAMS]:
+            del self._streams[stream_id]
+        return stream
+
+    def find_stream(self, event_id: str) -> tuple[Stream, int]:
+        """Return the stream that an event id belongs to, and the event's number.
+
+        Raises NotFound where the stream is not kept any more.
+        """
+        stream_id, _, number = event_id.rpartition("-")
+        stream = self.standalone if stream_id == STANDALONE else self._streams.get(stream_id)
+        if stream is None or not number.isdigit():
+            raise NotFound("This stream is not kept any more; start without Last-Event-ID.")
+        return stream, int(number)
+
+    async def ask(self, stream: Stream, method: str, params: JSONObject) -> JSONObject:
+        """Send the client a request on `stream` and return its result. Raises RPCError."""
+        if not can_be_asked(self.client.capabilities, method):
+            raise RPCError(jsonrpc.METHOD_NOT_FOUND, f"The client does not answer {method}.")
+        ask_id = next(self._ask_ids)
+        future: asyncio.Future[JSONObject] = asyncio.get_running_loop().create_future()
+        self._asks[ask_id] = future
+        stream.send(jsonrpc.request(ask_id, method, params or None))
+        try:
+            return await future
+        except asyncio.CancelledError:
+            stream.send(jsonrpc.notification("notifications/cancelled", {"requestId": ask_id}))
+            raise
+        finally:
+            del self._asks[ask_id]
+
+    def answered(self, response: jsonrpc.Response) -> bool:
+        """Take the client's answer to a request of ours; False where nobody waits for it."""
+        future = self._asks.get(response.id)
+        if future is None or future.done():
+            return False
+        try:
+            future.set_result(jsonrpc.unwrap(response.body))
+        except RPCError as error:
+            future.set_exception(error)
+        return True
+
+    def best_stream(self) -> Stream:
+        """Return where a message that belongs to no call will be read soonest."""
+        if self.standalone.is_followed:
+            return self.standalone
+        open_ones = reversed(self._streams.values())
+        followed = (each for each in open_ones if not (each.ended or each.is_answer_only))
+        return next(followed, self.standalone)
+
+    def announce(self, method: str, params: JSONObject) -> None:
+        """Tell the client of a change, on its own stream."""
+        self.standalone.send(jsonrpc.notification(method, params))
+
+    def notified(self, method: str, params: JSONObject) -> None:
+        """Pass on what a server said in this client's own session, outside of any call."""
+        if method == "notifications/message" and not self.wants_log(params):
+            return
+        self.best_stream().send(jsonrpc.notification(method, params))
+
+    async def asked(self, method: str, params: JSONObject) -> JSONObject:
+        """Let the client answer what a server asked in its own session, outside of any call."""
+        return await self.ask(self.best_stream(), method, params)
+
+    def wants_log(self, params: JSONObject) -> bool:
+        """Tell whether the client wants a log message."""
+        return self.log_level is None or is_at_least(params.get("level"), self.log_level)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs and nobody listens."""
+        return not self.calls and not self.standalone.is_followed
+
+    def touch(self) -> None:
+        """Count the session as used now."""
+        self.used = time.monotonic()
+
+    def close(self) -> None:
+        """End all calls and streams."""
+        for task in self.calls.values():
+            task.cancel()
+        for stream in (self.standalone, *self._streams.values()):
+            stream.end()
+
+
+class ClientSessions:
+    """All legacy sessions; at most `limit` at once."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._sessions: dict[str, ClientSession] = {}
+
+    def add(self, session: ClientSession) -> None:
+        """Keep a new session. Raises TooMany."""
+        if len(self._sessions) >= self._limit:
+            raise TooMany("The gateway holds as many sessions as it may.", retry_after=10)
+        self._sessions[session.id] = session
+
+    def find(
+        self, session_id: str, principal: Principal, place: tuple[str, str | None]
+    ) -> ClientSession:
+        """Return a session of this principal at this endpoint; others' look missing.
+
+        Raises NotFound.
+        """
+        session = self._sessions.get(session_id)
+        if (
+            session is None
+            or (session.project, session.server) != place
+            or (session.principal.kind, session.principal.id) != (principal.kind, principal.id)
+        ):
+            raise NotFound("This session is unknown or has ended; send initialize again.")
+        session.used = time.monotonic()
+        return session
+
+    def remove(self, session: ClientSession) -> None:
+        """Forget a session and end it."""
+        self._sessions.pop(session.id, None)
+        session.close()
+
+    def idle(self, idle_for: float) -> list[ClientSession]:
+        """Return the sessions that were silent for so many seconds."""
+        limit = time.monotonic() - idle_for
+        return [each for each in self._sessions.values() if each.is_idle and each.used < limit]
+
+    def __iter__(self) -> Iterator[ClientSession]:
+        return iter(tuple(self._sessions.values()))
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+
+def facts_of(params: JSONObject) -> ClientFacts:
+    """Read what a client says of itself in `initialize`."""
+    return ClientFacts(
+        as_object(params.get("clientInfo")) or {"name": "unknown", "version": "0"},
+        as_object(params.get("capabilities")) or {},
+    )

@@ -1,0 +1,97 @@
+"""The first step of every call: who calls, what for, and the trace that becomes its record."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from interlock.errors import Unauthenticated
+from interlock.gateway.call import Trace
+from interlock.gateway.http import Scope, headers_of
+from interlock.gateway.ledger import Ledger
+from interlock.gateway.pipeline import target_name
+from interlock.gateway.table import ProjectEntry, RouteTable, View
+from interlock.identity.credentials import api_key_in
+from interlock.identity.principal import Principal, anonymous
+from interlock.protocol import jsonrpc
+from interlock.protocol.json import as_object
+from interlock.telemetry.request_ids import new_request_id, trace_id_of
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request that was let in; `place` is the project's name and the server's, or None."""
+
+    principal: Principal
+    view: View
+    place: tuple[str, str | None]
+    headers: dict[str, str]
+    trace: Trace
+
+
+class Entry:
+    """Lets requests in: knows the keys, the routing table, and who writes the records."""
+
+    def __init__(
+        self,
+        identify: Callable[[str], Principal],
+        table: Callable[[], RouteTable],
+        ledger: Ledger,
+        *,
+        max_body: int,
+    ) -> None:
+        self.max_body = max_body
+        self._identify = identify
+        self._table = table
+        self._ledger = ledger
+
+    def trace(self, scope: Scope, transport: str) -> Trace:
+        """Open the trace of a request; whatever becomes of it will be recorded."""
+        return Trace(request_id=new_request_id(), transport=transport, method=scope["method"])
+
+    def admit(self, scope: Scope, place: tuple[str, str | None], trace: Trace) -> Arrival:
+        """Find out who calls and what they may see. Raises Unauthenticated and NotFound.
+
+        A project that is hidden from the caller looks like one that does not exist.
+        """
+        headers = headers_of(scope)
+        project_name, server = place
+        trace.trace_id = trace_id_of(headers.get("traceparent"))
+        project = self._table().projects.get(project_name)
+        trace.project = project.name if project is not None else project_name
+        trace.principal = principal = self._principal(headers, project)
+        if project is None or not principal.sees(project.id):
+            # The same words whether it is missing or hidden.
+            project = RouteTable().project(project_name)
+        trace.server = server
+        view = project.view(server)
+        return Arrival(principal, view, (project.name, server), headers, trace)
+
+    def _principal(self, headers: dict[str, str], project: ProjectEntry | None) -> Principal:
+        authorization = headers.get("authorization")
+        x_api_key = headers.get("x-api-key")
+        key = api_key_in(
+            [authorization] if authorization is not None else (),
+            [x_api_key] if x_api_key is not None else (),
+        )
+        if key is not None:
+            return self._identify(key)
+        if project is not None and project.is_open:
+            return anonymous(project.id)
+        raise Unauthenticated(
+            "An API key is needed: send Authorization: Bearer, a space and the key."
+        )
+
+    def describe(self, trace: Trace, message: jsonrpc.Message) -> None:
+        """Note in the trace what a message is about."""
+        if isinstance(message, jsonrpc.Response):
+            trace.method = "response"
+            return
+        trace.method = message.method
+        trace.target = target_name(message.params)
+        if trace.trace_id is None:
+            meta = as_object(message.params.get("_meta")) or {}
+            parent = meta.get("traceparent")
+            trace.trace_id = trace_id_of(parent) if isinstance(parent, str) else None
+
+    def close(self, trace: Trace) -> None:
+        """Write the record of a request that has ended."""
+        self._ledger.close(trace)

@@ -1,0 +1,113 @@
+"""The few pieces of HTTP that the endpoints need, on plain ASGI."""
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from interlock.errors import BadInput, InterlockError, RPCError, TooLarge, TooMany
+from interlock.protocol import jsonrpc
+from interlock.protocol.json import dumps
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+HeaderList: TypeAlias = Iterable[tuple[bytes, bytes]]
+
+JSON_TYPE = (b"content-type", b"application/json")
+SSE_HEADERS = (
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+)
+
+
+class UnsupportedMediaType(BadInput):
+    """The body is of a type that the endpoint does not read."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    reason = "unsupported_media_type"
+
+
+class NotAcceptable(BadInput):
+    """The client accepts nothing that the endpoint can answer."""
+
+    status = HTTPStatus.NOT_ACCEPTABLE
+    reason = "not_acceptable"
+
+
+class MethodNotAllowed(BadInput):
+    """The endpoint does not know this HTTP method."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    reason = "method_not_allowed"
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """Return the headers by lower-case name, without the white space around their values.
+
+    Repeated headers are joined by a comma, so that no check looks at one and no use at another.
+    """
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1").strip(" \t")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> bytes:
+    """Return the body of a request. Raises TooLarge over `limit` bytes, ClientGone."""
+    announced = headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > limit:
+        raise TooLarge(f"The body is larger than {limit} bytes.")
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise TooLarge(f"The body is larger than {limit} bytes.")
+        parts.append(part)
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def check_content_type(headers: dict[str, str]) -> None:
+    """Refuse a body that is not JSON. Raises UnsupportedMediaType."""
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json.")
+
+
+async def send_body(
+    send: Send, status: int, body: bytes = b"", headers: HeaderList = (JSON_TYPE,)
+) -> None:
+    """Send a whole answer."""
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_failure(
+    send: Send, fault: InterlockError | RPCError, request_id: jsonrpc.RequestId | None, trace: str
+) -> int:
+    """Send a refusal as a JSON-RPC error with its HTTP status, and return that status."""
+    status = HTTPStatus.OK if isinstance(fault, RPCError) else fault.status
+    headers = [JSON_TYPE, (b"x-request-id", trace.encode())]
+    if isinstance(fault, TooMany):
+        headers.append((b"retry-after", str(max(1, round(fault.retry_after))).encode()))
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers.append((b"www-authenticate", b'Bearer realm="interlock"'))
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers.append((b"allow", b"POST"))
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        # What is left of the body will not be read, so the connection cannot be used again.
+        headers.append((b"connection", b"close"))
+    await send_body(send, status, dumps(jsonrpc.failure(request_id, fault)), headers)
+    return status

@@ -1,0 +1,239 @@
+"""The modern era as clients speak it: stateless requests, discovery, streams of changes.
+
+Source: 2026-07-28, basic/index, server/discover, basic/patterns/subscriptions.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from interlock.errors import BadInput, InterlockError, RPCError
+from interlock.gateway.call import Call, Trace
+from interlock.gateway.changes import LIST_CHANGED, Changes, Listener, Subscriptions
+from interlock.gateway.clients import LOG_LEVELS, is_at_least
+from interlock.gateway.pipeline import Pipeline, cacheable, find_target
+from interlock.gateway.streams import Stream
+from interlock.gateway.table import Kind, View
+from interlock.identity.principal import Principal
+from interlock.protocol import jsonrpc
+from interlock.protocol.headers import check_headers
+from interlock.protocol.json import JSONObject, as_list, as_object
+from interlock.protocol.versions import (
+    LEGACY_VERSIONS,
+    META_CAPABILITIES,
+    META_CLIENT_INFO,
+    META_LOG_LEVEL,
+    META_SUBSCRIPTION,
+    META_VERSION,
+    MODERN_ERRORS,
+    MODERN_VERSIONS,
+    UNSUPPORTED_VERSION,
+    Era,
+)
+from interlock.upstreams.conversation import token_of
+from interlock.upstreams.port import ClientFacts
+
+_LEGACY_ONLY = frozenset(
+    {"initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"}
+)
+_FILTERS: dict[str, Kind] = {
+    "toolsListChanged": "tools",
+    "promptsListChanged": "prompts",
+    "resourcesListChanged": "resources",
+}
+
+
+class UnsupportedVersion(BadInput):
+    """The request is of a protocol version that we do not speak."""
+
+    rpc_code = UNSUPPORTED_VERSION
+    reason = "unsupported_version"
+
+
+def is_modern(headers: Mapping[str, str], params: JSONObject, method: str) -> bool:
+    """Tell whether a request is of the modern era: it says its version in itself."""
+    meta = as_object(params.get("_meta")) or {}
+    if META_VERSION in meta or method in {"server/discover", "subscriptions/listen"}:
+        return True
+    version = headers.get("mcp-protocol-version")
+    return version is not None and version not in LEGACY_VERSIONS
+
+
+def http_status(fault: InterlockError | RPCError) -> int:
+    """Return the HTTP status that the modern transport wants with a JSON-RPC error."""
+    code = fault.code if isinstance(fault, RPCError) else fault.rpc_code
+    if code == jsonrpc.METHOD_NOT_FOUND:
+        return HTTPStatus.NOT_FOUND
+    if code in MODERN_ERRORS or code == jsonrpc.INVALID_PARAMS:
+        return HTTPStatus.BAD_REQUEST
+    return HTTPStatus.OK
+
+
+@dataclass(frozen=True, slots=True)
+class _RequestCaller:
+    """A client that hears, during its own request, what it asked to hear."""
+
+    stream: Stream
+    has_token: bool
+    level: str | None
+
+    def notify(self, method: str, params: JSONObject) -> None:
+        if method == "notifications/progress" and not self.has_token:
+            return
+        if method == "notifications/message" and not (
+            self.level is not None and is_at_least(params.get("level"), self.level)
+        ):
+            return
+        self.stream.send(jsonrpc.notification(method, params))
+
+    async def ask(self, method: str, params: JSONObject) -> JSONObject:
+        raise RPCError(jsonrpc.METHOD_NOT_FOUND, f"{method} is not a request of this era.")
+
+
+@dataclass(frozen=True, slots=True)
+class ModernRequest:
+    """One request with what it was sent with; `place` is project and server."""
+
+    principal: Principal
+    view: View
+    place: tuple[str, str | None]
+    message: jsonrpc.Request
+    headers: Mapping[str, str] = field(repr=False)
+
+
+class ModernClients:
+    """Serves all clients of the modern era."""
+
+    def __init__(self, pipeline: Pipeline, changes: Changes, subscriptions: Subscriptions) -> None:
+        self._pipeline = pipeline
+        self._changes = changes
+        self._subscriptions = subscriptions
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """End every stream of changes with the result that says it ended well."""
+        self._closing.set()
+
+    async def answer(self, request: ModernRequest, to: Stream, trace: Trace) -> int:
+        """Answer a request on the stream `to`; return the HTTP status for a lone answer."""
+        trace.era = Era.MODERN
+        message = request.message
+        try:
+            client = self._check(request)
+            trace.client_name = str(client.info.get("name", ""))
+            result = await self._result(request, client, to, trace)
+        except (InterlockError, RPCError) as fault:
+            trace.fail(fault)
+            to.send(jsonrpc.failure(message.id, fault))
+            return http_status(fault)
+        if result.get("resultType") == "input_required":
+            trace.outcome = "input_required"
+        to.send(jsonrpc.result(message.id, result))
+        return HTTPStatus.OK
+
+    def _check(self, request: ModernRequest) -> ClientFacts:
+        message = request.message
+        meta = as_object(message.params.get("_meta")) or {}
+        version, capabilities = meta.get(META_VERSION), as_object(meta.get(META_CAPABILITIES))
+        if not isinstance(version, str) or capabilities is None:
+            missing = META_VERSION if not isinstance(version, str) else META_CAPABILITIES
+            raise BadInput(f'"params._meta" needs "{missing}" in every request.')
+        check_headers(request.headers, message.method, message.params)
+        if version not in MODERN_VERSIONS:
+            supported = [*MODERN_VERSIONS, *LEGACY_VERSIONS]
+            raise UnsupportedVersion(
+                "Unsupported protocol version",
+                data={"supported": supported, "requested": version},
+            )
+        level = meta.get(META_LOG_LEVEL)
+        if level is not None and level not in LOG_LEVELS:
+            raise BadInput(f'"{META_LOG_LEVEL}" must be one of {", ".join(LOG_LEVELS)}.')
+        info = as_object(meta.get(META_CLIENT_INFO)) or {"name": "unknown", "version": "0"}
+        return ClientFacts(info, capabilities)
+
+    async def _result(
+        self, request: ModernRequest, client: ClientFacts, to: Stream, trace: Trace
+    ) -> JSONObject:
+        message = request.message
+        if message.method in _LEGACY_ONLY:
+            raise RPCError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {message.method}")
+        if message.method == "server/discover":
+            return _discovered(request.view)
+        level = (as_object(message.params.get("_meta")) or {}).get(META_LOG_LEVEL)
+        call = Call(
+            view=request.view,
+            principal=request.principal,
+            era=Era.MODERN,
+            client=client,
+            method=message.method,
+            params=message.params,
+            caller=_RequestCaller(to, token_of(message.params) is not None, level),
+            trace=trace,
+            headers=request.headers,
+        )
+        if message.method == "subscriptions/listen":
+            return await self._listen(request, call, to)
+        return await self._pipeline.answer(call)
+
+    async def _listen(self, request: ModernRequest, call: Call, to: Stream) -> JSONObject:
+        """Tell the client of changes until it leaves; returns only where we end the stream."""
+        wanted = as_object(call.params.get("notifications")) or {}
+        tag = {META_SUBSCRIPTION: request.message.id}
+        methods = {
+            LIST_CHANGED[kind] for name, kind in _FILTERS.items() if wanted.get(name) is True
+        }
+        honoured: JSONObject = {name: True for name in _FILTERS if wanted.get(name) is True}
+
+        def announce(method: str, params: JSONObject) -> None:
+            meta = {**(as_object(params.get("_meta")) or {}), **tag}
+            to.send(jsonrpc.notification(method, {**params, "_meta": meta}))
+
+        def announce_list(method: str, params: JSONObject) -> None:
+            if method in methods:
+                announce(method, params)
+
+        listener = Listener(*request.place, announce_list)
+        self._changes.add(listener)
+        try:
+            uris = [
+                uri
+                for uri in as_list(wanted.get("resourceSubscriptions")) or ()
+                if isinstance(uri, str)
+            ]
+            if uris:
+                honoured["resourceSubscriptions"] = uris
+            announce("notifications/subscriptions/acknowledged", {"notifications": honoured})
+            for uri in uris:
+                target, _ = find_target(_reading(call, uri))
+                await self._subscriptions.add(target.server, target.name, to, uri, announce)
+            await self._closing.wait()
+        finally:
+            self._changes.remove(listener)
+            await self._subscriptions.forget(to)
+        return {"resultType": "complete", "_meta": tag}
+
+
+def _reading(call: Call, uri: str) -> Call:
+    return Call(
+        view=call.view,
+        principal=call.principal,
+        era=call.era,
+        client=call.client,
+        method="resources/read",
+        params={"uri": uri},
+        caller=call.caller,
+        trace=call.trace,
+    )
+
+
+def _discovered(view: View) -> JSONObject:
+    result: JSONObject = {
+        "supportedVersions": [*MODERN_VERSIONS, *LEGACY_VERSIONS],
+        "capabilities": view.facts.capabilities,
+    }
+    if view.facts.instructions is not None:
+        result["instructions"] = view.facts.instructions
+    if view.list_meta is not None:
+        result["_meta"] = dict(view.list_meta)
+    return cacheable(view, result)

@@ -1,0 +1,129 @@
+"""The path of a call, once it is known who calls: find the route, ask the policies, send it on."""
+
+import time
+
+from interlock.audit.record import resource_target
+from interlock.errors import BadInput, Forbidden, RPCError
+from interlock.gateway.aggregation import find_resource
+from interlock.gateway.bridging import Bridge
+from interlock.gateway.call import Call
+from interlock.gateway.lists import LIST_KINDS, list_page
+from interlock.gateway.rewriting import expose_result
+from interlock.gateway.table import Target, View
+from interlock.identity.principal import Role
+from interlock.protocol import jsonrpc
+from interlock.protocol.headers import check_params
+from interlock.protocol.json import JSONObject, as_object
+from interlock.protocol.versions import META_SERVER_INFO, Era
+
+READ_ONLY = frozenset(LIST_KINDS)
+
+
+class Pipeline:
+    """Answers one request of either era; everything that carries a call comes through here."""
+
+    def __init__(self, bridge: Bridge, page_size: int) -> None:
+        self._bridge = bridge
+        self._page_size = page_size
+
+    async def answer(self, call: Call) -> JSONObject:
+        """Return the result of a call. Raises InterlockError and RPCError."""
+        if call.method in LIST_KINDS:
+            return self._list(call)
+        self._allow(call)
+        target, params = find_target(call)
+        call.trace.server = target.server.name
+        if call.era is Era.MODERN:
+            check_params(call.headers, call.params, target.mirrored)
+        call.trace.sent = now = time.perf_counter()
+        try:
+            result = await self._bridge.send(call, target, params)
+        finally:
+            call.trace.answered = max(now, time.perf_counter())
+        call.trace.tool_error = result.get("isError") is True
+        return expose_result(call.view, target, call.method, call.params.get("uri"), result)
+
+    def _allow(self, call: Call) -> None:
+        project_id = call.principal.project_id
+        if call.principal.role < Role.DEVELOPER and not call.principal.is_admin:
+            raise Forbidden(
+                f"The role {call.principal.role.value} may read lists but not use them; "
+                f"ask an owner of the project for a developer's key (project {project_id})."
+            )
+
+    def _list(self, call: Call) -> JSONObject:
+        page = list_page(call.view, call.method, call.params, self._page_size)
+        if call.era is Era.LEGACY:
+            return page
+        return cacheable(call.view, page)
+
+
+def cacheable(view: View, result: JSONObject) -> JSONObject:
+    """Return a result of the gateway's own as the modern era wants it, with caching hints."""
+    meta = {META_SERVER_INFO: view.facts.info, **(as_object(result.get("_meta")) or {})}
+    scope = "private" if view.is_private else "public"
+    hints: JSONObject = {"resultType": "complete", "ttlMs": view.ttl_ms, "cacheScope": scope}
+    return {**hints, **result, "_meta": meta}
+
+
+def find_target(call: Call) -> tuple[Target, JSONObject]:
+    """Return the server behind a request, and its params as that server names things.
+
+    Raises BadInput where a name leads nowhere, RPCError for a method that no server can take.
+    """
+    view, params = call.view, call.params
+    match call.method:
+        case "tools/call":
+            return _by_name(view, "tool", params)
+        case "prompts/get":
+            return _by_name(view, "prompt", params)
+        case "resources/read" | "resources/subscribe" | "resources/unsubscribe":
+            target = _resource(view, params.get("uri"))
+            return target, {**params, "uri": target.name}
+        case "completion/complete":
+            return _by_reference(view, params)
+        case _ if view.is_single:
+            return Target(view.servers[0], ""), params
+        case _:
+            raise RPCError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {call.method}")
+
+
+def _by_name(view: View, kind: str, params: JSONObject) -> tuple[Target, JSONObject]:
+    name = params.get("name")
+    if not isinstance(name, str):
+        raise BadInput(f'"params.name" must be the name of a {kind}.')
+    target = (view.tools if kind == "tool" else view.prompts).get(name)
+    if target is None:
+        if view.is_single and view.servers[0].catalogue is None:
+            return Target(view.servers[0], name), params
+        raise BadInput(f"Unknown {kind}: {name}")
+    return target, params if target.name == name else {**params, "name": target.name}
+
+
+def _resource(view: View, uri: object) -> Target:
+    if not isinstance(uri, str):
+        raise BadInput('"params.uri" must be the URI of a resource.')
+    target = find_resource(view, uri)
+    if target is None:
+        raise BadInput(f"Resource not found: {uri}")
+    return target
+
+
+def _by_reference(view: View, params: JSONObject) -> tuple[Target, JSONObject]:
+    reference = as_object(params.get("ref")) or {}
+    if reference.get("type") == "ref/prompt":
+        target, named = _by_name(view, "prompt", reference)
+        return target, {**params, "ref": named}
+    target = _resource(view, reference.get("uri"))
+    return target, {**params, "ref": {**reference, "uri": target.name}}
+
+
+def target_name(params: JSONObject) -> str | None:
+    """Return what a request is about, as its client named it, for the record."""
+    name, uri = params.get("name"), params.get("uri")
+    if isinstance(name, str):
+        return name
+    if isinstance(uri, str):
+        return resource_target(uri)
+    reference = as_object(params.get("ref"))
+    return target_name(reference) if reference is not None else None

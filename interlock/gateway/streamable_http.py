@@ -1,0 +1,297 @@
+"""The endpoint that MCP clients call: Streamable HTTP in both eras.
+
+Source: 2026-07-28 and 2025-11-25, basic/transports.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from interlock.errors import BadInput, InterlockError
+from interlock.gateway.clients import ClientSession
+from interlock.gateway.entry import Arrival, Entry
+from interlock.gateway.http import (
+    JSON_TYPE,
+    SSE_HEADERS,
+    ClientGone,
+    MethodNotAllowed,
+    NotAcceptable,
+    Receive,
+    Scope,
+    Send,
+    check_content_type,
+    read_body,
+    send_body,
+    send_failure,
+)
+from interlock.gateway.legacy import LegacyClients
+from interlock.gateway.modern import ModernClients, ModernRequest, is_modern
+from interlock.gateway.streams import Stream
+from interlock.protocol import jsonrpc
+from interlock.protocol.sse import KEEP_ALIVE, encode
+from interlock.protocol.versions import LEGACY_VERSIONS, Era
+
+SESSION_HEADER = "mcp-session-id"
+OPEN_AFTER = 5.0  # seconds of silence after which a waiting client gets a stream with comments
+PRIMED_SINCE = "2025-11-25"
+
+
+@dataclass(frozen=True, slots=True)
+class _Accept:
+    """What the client can read."""
+
+    json: bool
+    sse: bool
+
+
+class StreamableHTTP:
+    """Serves POST, GET and DELETE of one MCP endpoint."""
+
+    def __init__(
+        self, entry: Entry, legacy: LegacyClients, modern: ModernClients, *, keep_alive: float
+    ) -> None:
+        self._entry = entry
+        self._legacy = legacy
+        self._modern = modern
+        self._keep_alive = keep_alive
+
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send, place: tuple[str, str | None]
+    ) -> None:
+        """Serve one HTTP request to the endpoint of `place` (project, server or None)."""
+        trace = self._entry.trace(scope, "streamable-http")
+        request_id: jsonrpc.RequestId | None = None
+        try:
+            arrival = self._entry.admit(scope, place, trace)
+            match scope["method"]:
+                case "POST":
+                    message = await self._read(arrival, receive)
+                    request_id = message.id if isinstance(message, jsonrpc.Request) else None
+                    await self._post(arrival, message, receive, send)
+                case "GET":
+                    await self._get(arrival, receive, send)
+                case "DELETE":
+                    await self._delete(arrival, send)
+                case method:
+                    raise MethodNotAllowed(f"{method} is not a method of an MCP endpoint.")
+        except InterlockError as fault:
+            trace.fail(fault)
+            trace.http_status = await send_failure(send, fault, request_id, trace.request_id)
+        except ClientGone:
+            trace.outcome = "cancelled"
+        finally:
+            self._entry.close(trace)
+
+    async def _read(self, arrival: Arrival, receive: Receive) -> jsonrpc.Message:
+        check_content_type(arrival.headers)
+        body = await read_body(arrival.headers, receive, self._entry.max_body)
+        arrival.trace.request_bytes = len(body)
+        message = jsonrpc.parse(body)
+        self._entry.describe(arrival.trace, message)
+        return message
+
+    async def _post(
+        self, arrival: Arrival, message: jsonrpc.Message, receive: Receive, send: Send
+    ) -> None:
+        if not isinstance(message, jsonrpc.Request):
+            await self._take(arrival, message)
+            arrival.trace.http_status = HTTPStatus.ACCEPTED
+            await send_body(send, HTTPStatus.ACCEPTED, b"", ())
+        elif is_modern(arrival.headers, message.params, message.method):
+            await self._modern_request(arrival, message, receive, send)
+        else:
+            await self._legacy_request(arrival, message, receive, send)
+
+    async def _take(self, arrival: Arrival, message: jsonrpc.Message) -> None:
+        if SESSION_HEADER not in arrival.headers:
+            if isinstance(message, jsonrpc.Notification):
+                # The modern era knows no notification of a client that would need an answer.
+                arrival.trace.era = Era.MODERN
+                return
+            raise BadInput("A response needs the Mcp-Session-Id of the session that asked.")
+        session = self._session(arrival)
+        arrival.trace.era = Era.LEGACY
+        if isinstance(message, jsonrpc.Response):
+            session.answered(message)
+        elif isinstance(message, jsonrpc.Notification):
+            await self._legacy.notified(session, message)
+
+    async def _modern_request(
+        self, arrival: Arrival, message: jsonrpc.Request, receive: Receive, send: Send
+    ) -> None:
+        trace, stream = arrival.trace, Stream("", is_resumable=False)
+        request = ModernRequest(
+            arrival.principal, arrival.view, arrival.place, message, arrival.headers
+        )
+
+        async def work() -> None:
+            try:
+                trace.http_status = await self._modern.answer(request, stream, trace)
+            finally:
+                stream.end()
+
+        task = asyncio.create_task(work())
+        try:
+            if not await self._deliver(arrival, stream, receive, send, {}):
+                # Closing the connection is how a modern client cancels its request.
+                trace.outcome = "cancelled"
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _legacy_request(
+        self, arrival: Arrival, message: jsonrpc.Request, receive: Receive, send: Send
+    ) -> None:
+        trace = arrival.trace
+        trace.era = Era.LEGACY
+        if message.method == "initialize":
+            await self._initialize(arrival, message, receive, send)
+            return
+        session = self._session(arrival)
+        stream = session.open_stream(is_answer_only=not _accept(arrival.headers).sse)
+        task = self._legacy.start(session, arrival.view, message, stream, trace)
+        await self._deliver(
+            arrival, stream, receive, send, {}, primed=session.version >= PRIMED_SINCE
+        )
+        # A legacy client that leaves has not cancelled: its call goes on and can be resumed.
+        await asyncio.wait({task})
+
+    async def _initialize(
+        self, arrival: Arrival, message: jsonrpc.Request, receive: Receive, send: Send
+    ) -> None:
+        session, result = self._legacy.open(
+            arrival.principal, arrival.view, arrival.place, message.params
+        )
+        arrival.trace.client_name = str(session.client.info.get("name", ""))
+        stream = Stream("", is_resumable=False)
+        stream.send(jsonrpc.result(message.id, result))
+        stream.end()
+        await self._deliver(arrival, stream, receive, send, {SESSION_HEADER: session.id})
+
+    def _session(self, arrival: Arrival) -> ClientSession:
+        version = arrival.headers.get("mcp-protocol-version")
+        if version is not None and version not in LEGACY_VERSIONS:
+            raise BadInput(f"The header MCP-Protocol-Version names {version}, which is unknown.")
+        session_id = arrival.headers.get(SESSION_HEADER)
+        if session_id is None:
+            raise BadInput("The header Mcp-Session-Id is missing; send initialize first.")
+        return self._legacy.sessions.find(session_id, arrival.principal, arrival.place)
+
+    async def _get(self, arrival: Arrival, receive: Receive, send: Send) -> None:
+        if SESSION_HEADER not in arrival.headers:
+            raise MethodNotAllowed("GET needs the Mcp-Session-Id of a session; POST opens one.")
+        if not _accept(arrival.headers).sse:
+            raise NotAcceptable("GET answers a stream of events; accept text/event-stream.")
+        session = self._session(arrival)
+        arrival.trace.era, arrival.trace.method = Era.LEGACY, "GET"
+        last_event = arrival.headers.get("last-event-id")
+        stream, after = session.standalone, session.standalone.size
+        if last_event is not None:
+            stream, after = session.find_stream(last_event)
+        elif not stream.was_followed:
+            after = 0
+        await self._until_gone(receive, self._events(arrival, stream, send, {}, after=after))
+        session.touch()
+
+    async def _delete(self, arrival: Arrival, send: Send) -> None:
+        if SESSION_HEADER not in arrival.headers:
+            raise MethodNotAllowed("DELETE needs the Mcp-Session-Id of the session to end.")
+        arrival.trace.era, arrival.trace.method = Era.LEGACY, "DELETE"
+        await self._legacy.close(self._session(arrival))
+        arrival.trace.http_status = HTTPStatus.NO_CONTENT
+        await send_body(send, HTTPStatus.NO_CONTENT, b"", ())
+
+    async def _deliver(
+        self,
+        arrival: Arrival,
+        stream: Stream,
+        receive: Receive,
+        send: Send,
+        extra: dict[str, str],
+        *,
+        primed: bool = False,
+    ) -> bool:
+        """Send what a stream brings, alone as JSON or as events; False if the client left."""
+
+        async def reply() -> None:
+            accept = _accept(arrival.headers)
+            if not accept.sse:
+                await stream.finished()
+            if not accept.sse or (accept.json and await stream.settled(OPEN_AFTER)):
+                await self._lone(arrival, stream, send, extra)
+            else:
+                await self._events(arrival, stream, send, extra, primed=primed)
+
+        return await self._until_gone(receive, reply())
+
+    async def _until_gone(self, receive: Receive, reply: Coroutine[None, None, None]) -> bool:
+        sending = asyncio.create_task(reply)
+        gone = asyncio.create_task(_disconnected(receive))
+        try:
+            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not sending.done():
+                return False
+            sending.result()
+            return True
+        finally:
+            sending.cancel()
+            gone.cancel()
+            await asyncio.wait({sending, gone})
+
+    async def _lone(
+        self, arrival: Arrival, stream: Stream, send: Send, extra: dict[str, str]
+    ) -> None:
+        body = stream.only()
+        arrival.trace.response_bytes = len(body)
+        headers = [JSON_TYPE, *_headers(arrival, extra)]
+        await send_body(send, arrival.trace.http_status, body, headers)
+
+    async def _events(
+        self,
+        arrival: Arrival,
+        stream: Stream,
+        send: Send,
+        extra: dict[str, str],
+        *,
+        after: int = 0,
+        primed: bool = False,
+    ) -> None:
+        trace = arrival.trace
+        trace.http_status = HTTPStatus.OK
+        headers = [*SSE_HEADERS, *_headers(arrival, extra)]
+        await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
+        if primed:
+            await _send_part(send, encode(b"", event_id=f"{stream.id}-0"))
+        async for event in stream.follow(after, self._keep_alive):
+            if event is None:
+                await _send_part(send, KEEP_ALIVE)
+                continue
+            event_id = f"{stream.id}-{event.number}" if stream.id else None
+            trace.response_bytes += len(event.data)
+            await _send_part(send, encode(event.data, event="message", event_id=event_id))
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _send_part(send: Send, part: bytes) -> None:
+    await send({"type": "http.response.body", "body": part, "more_body": True})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _headers(arrival: Arrival, extra: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    own = {"x-request-id": arrival.trace.request_id, **extra}
+    return [(name.encode(), value.encode()) for name, value in own.items()]
+
+
+def _accept(headers: dict[str, str]) -> _Accept:
+    """Read what the client accepts; a client that does not say accepts everything."""
+    accepted = {part.partition(";")[0].strip() for part in headers.get("accept", "*/*").split(",")}
+    json = bool(accepted & {"application/json", "application/*", "*/*"})
+    sse = bool(accepted & {"text/event-stream", "text/*", "*/*"})
+    if not json and not sse:
+        raise NotAcceptable("Accept must name application/json and text/event-stream.")
+    return _Accept(json=json, sse=sse)

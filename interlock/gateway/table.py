@@ -1,0 +1,116 @@
+"""The routing table: immutable, whole, built by the registry and swapped in one step."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from interlock.errors import NotFound
+from interlock.protocol.headers import HeaderParam
+from interlock.protocol.json import JSONObject
+from interlock.upstreams.port import ServerFacts
+from interlock.upstreams.upstream import Upstream
+
+Kind: TypeAlias = Literal["tools", "resources", "resourceTemplates", "prompts"]
+KINDS: tuple[Kind, ...] = ("tools", "resources", "resourceTemplates", "prompts")
+Condition: TypeAlias = Literal["ok", "starting", "stale", "failed"]
+Naming: TypeAlias = Literal["prefix", "plain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What a server offers, as it said itself; `ttl_ms` and `is_private` from its modern lists."""
+
+    facts: ServerFacts
+    items: Mapping[Kind, tuple[JSONObject, ...]]
+    ttl_ms: int = 0
+    is_private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEntry:
+    """One enabled server of a project; `timeout` in seconds, `reason` says why it is not ok."""
+
+    id: str
+    name: str
+    upstream: Upstream
+    timeout: float
+    catalogue: Catalogue | None = None
+    condition: Condition = "ok"
+    reason: str | None = None
+    mirrors_headers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a name leads: the server, its own name for the item, and what calls mirror."""
+
+    server: ServerEntry
+    name: str
+    mirrored: tuple[HeaderParam, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A resource template as its server wrote it, and what URIs it can make."""
+
+    target: Target
+    pattern: re.Pattern[str]
+
+
+def _no_targets() -> Mapping[str, Target]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one endpoint shows: merged lists, and where each name leads."""
+
+    name: str
+    project: str
+    servers: tuple[ServerEntry, ...]
+    lists: Mapping[Kind, tuple[JSONObject, ...]]
+    facts: ServerFacts
+    tools: Mapping[str, Target] = field(default_factory=_no_targets)
+    prompts: Mapping[str, Target] = field(default_factory=_no_targets)
+    resources: Mapping[str, Target] = field(default_factory=_no_targets)
+    templates: tuple[Template, ...] = ()
+    list_meta: JSONObject | None = None
+    ttl_ms: int = 0
+    is_private: bool = False
+    is_single: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectEntry:
+    """One project: the view of all its servers, and one view per server."""
+
+    id: str
+    name: str
+    is_open: bool
+    unified: View
+    single: Mapping[str, View]
+
+    def view(self, server: str | None) -> View:
+        """Return the view of one server, or of all for None. Raises NotFound."""
+        if server is None:
+            return self.unified
+        view = self.single.get(server)
+        if view is None:
+            raise NotFound(f"There is no server {server!r} here, or it is disabled.")
+        return view
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTable:
+    """Every project by name."""
+
+    projects: Mapping[str, ProjectEntry] = field(default_factory=dict[str, ProjectEntry])
+
+    def project(self, name: str) -> ProjectEntry:
+        """Return a project. Raises NotFound."""
+        project = self.projects.get(name)
+        if project is None:
+            raise NotFound(f"There is no project {name!r} here.")
+        return project

@@ -1,0 +1,352 @@
+"""One HTTP/1.1 connection, and the answers that arrive on it."""
+
+import asyncio
+import select
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
+from http import HTTPStatus
+from typing import cast
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from interlock.errors import InterlockError, TooLarge, UpstreamFailed, UpstreamUnavailable
+
+MAX_HEAD = 64 * 1024
+MAX_BUFFERED = 256 * 1024
+
+
+class ConnectionFailed(UpstreamUnavailable):
+    """A server could not be reached, or its connection broke before the answer was whole.
+
+    `sent` is False where certainly no byte of the request reached the server. `stale` says that
+    the connection had served before and broke without a byte of this answer, as happens when a
+    server ends an idle connection just as it is used again.
+    """
+
+    def __init__(self, message: str, *, sent: bool, stale: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
+        self.stale = stale
+
+
+class HTTPResponse:
+    """An answer whose head has arrived; one reader takes its body, by `read` or by `chunks`.
+
+    `headers` have lower-case names; the values of a repeated one are joined by ", ". Whoever
+    does not read to the end must `close`. A read that is cancelled ends the connection, which
+    tells the server that nobody waits any more.
+    """
+
+    __slots__ = ("_body", "headers", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: "Body") -> None:
+        self.status = status
+        self.headers = headers
+        self._body = body
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole body, of at most `limit` bytes.
+
+        Raises TooLarge, UpstreamFailed where the rest is not HTTP, and ConnectionFailed where
+        the connection breaks; each ends the connection.
+        """
+        parts: list[bytes] = []
+        size = 0
+        while part := await self._body.take():
+            size += len(part)
+            if size > limit:
+                self._body.drop()
+                raise TooLarge(f"The answer of {self._body.server} is over {limit} bytes.")
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives; the server is slowed to the pace of the reader.
+
+        Leaving before the end ends the connection. Raises like `read`, save TooLarge.
+        """
+        try:
+            while part := await self._body.take():
+                yield part
+        finally:
+            self._body.drop()
+
+    async def close(self) -> None:
+        """End the connection unless the body has arrived whole; safe to call twice."""
+        self._body.drop()
+
+
+class Body:
+    """The bytes of one answer on their way from the connection to the reader."""
+
+    __slots__ = ("_connection", "_error", "_parts", "_waiter", "server", "size")
+
+    def __init__(self, connection: "Connection", server: str) -> None:
+        self.server = server
+        self.size = 0
+        self._connection: Connection | None = connection
+        self._parts: list[bytes] = []
+        self._error: InterlockError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes that arrived."""
+        self._parts.append(data)
+        self.size += len(data)
+        self._wake()
+
+    def end(self, error: InterlockError | None) -> None:
+        """Say that nothing more comes, because the body is whole or because of `error`."""
+        if self._connection is None:
+            return
+        self._connection = None
+        self._error = error
+        self._wake()
+
+    async def take(self) -> bytes:
+        """Wait for bytes and return all that are there; empty at the end of the body."""
+        if not self._parts and self._connection is not None:
+            await self._arrival()
+        if self._parts:
+            data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+            self._parts.clear()
+            self.size = 0
+            if self._connection is not None:
+                self._connection.resume()
+            return data
+        if self._error is not None:
+            raise self._error
+        return b""
+
+    def drop(self) -> None:
+        """End the connection unless the body has arrived whole."""
+        if self._connection is None:
+            return
+        connection = self._connection
+        self._parts.clear()
+        self.end(ConnectionFailed(f"The answer of {self.server} was closed early.", sent=True))
+        connection.abort()
+
+    async def _arrival(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        except asyncio.CancelledError:
+            self.drop()
+            raise
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Connection(asyncio.Protocol):
+    """A connection that carries one exchange after another, and tells its pool how each ended.
+
+    `freed` is called when an exchange is over and the connection can carry another; `gone` once,
+    when it can carry no more.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        *,
+        freed: Callable[["Connection"], None],
+        gone: Callable[["Connection"], None],
+    ) -> None:
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.busy = False
+        self.idle_since = 0.0
+        self._server = server
+        self._freed = freed
+        self._gone = gone
+        self._parser = HttpResponseParser(self)
+        self._poll = select.poll()
+        self._transport: asyncio.Transport
+        self._reused = self._clogged = self._paused = False
+        self._answer: asyncio.Future[HTTPResponse] | None = None
+        self._reset(bodyless=False)
+
+    async def exchange(self, message: bytes, *, bodyless: bool) -> HTTPResponse:
+        """Write a whole request and return its answer as soon as the head is there.
+
+        The answer counts even while the request is still being written, so that an early
+        refusal is seen; the caller sets the deadline. `bodyless` says that the answer has no
+        body whatever its headers say. Raises ConnectionFailed and UpstreamFailed.
+        """
+        if self._transport.is_closing():
+            raise ConnectionFailed(f"{self._server} ended the connection at once.", sent=False)
+        answer = self._answer = asyncio.get_running_loop().create_future()
+        self._reset(bodyless=bodyless)
+        self._transport.write(message)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            # The answer may be whole already, and the connection in other hands.
+            if self._answer is answer:
+                self.abort()
+            raise
+
+    def is_quiet(self) -> bool:
+        """Say whether an idle connection is open and silent, looking past the event loop.
+
+        Anything that waits to be read can only be the end of the stream or an answer that
+        nobody asked for.
+        """
+        return not self._transport.is_closing() and not self._poll.poll(0)
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._transport.abort()
+
+    def resume(self) -> None:
+        """Go on reading after the buffered part of a body was taken."""
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connected transport."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._poll.register(transport.get_extra_info("socket"), select.POLLIN)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail what is under way and tell the pool."""
+        self._end(self._break())
+        self.lost.set_result(None)
+        self._gone(self)
+
+    def eof_received(self) -> None:
+        """Complete a body that lasts until the end of the stream; answer the end with ours."""
+        if self._until_close:
+            self._end(None)
+        # A mere close would wait for a server that does not read what is still unsent.
+        self.abort()
+
+    def pause_writing(self) -> None:
+        """Note that part of the request is unsent."""
+        self._clogged = True
+
+    def resume_writing(self) -> None:
+        """Note that the request is sent, but for a little."""
+        self._clogged = False
+
+    def data_received(self, data: bytes) -> None:
+        """Read a piece of the answer; bytes that nobody asked for end the connection."""
+        if self._answer is None:
+            self.abort()
+            return
+        self._heard = True
+        try:
+            self._feed(data)
+        except (HttpParserError, HttpParserUpgrade) as error:
+            self._keep_alive = False
+            if not self._whole:
+                self._end(UpstreamFailed(f"{self._server} did not answer in HTTP/1.1: {error}."))
+                self.abort()
+                return
+        if self._whole:
+            self._complete()
+        elif self._body is not None and self._body.size > MAX_BUFFERED and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def on_message_begin(self) -> None:
+        """Refuse reuse where another answer follows unasked."""
+        if self._whole:
+            self._keep_alive = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; trailers, which follow the body, are left out."""
+        if self._body is None:
+            self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Hand out the answer, unless it is only an interim one or one that nobody asked for."""
+        if self._whole:
+            return
+        status = self._parser.get_status_code()
+        if status < HTTPStatus.OK:
+            self._fields.clear()
+            return
+        headers = _headers(self._fields)
+        self._barren = 0
+        self._body = Body(self, self._server)
+        self._keep_alive = self._parser.should_keep_alive() and not self._bodyless
+        self._whole = self._bodyless
+        self._until_close = "content-length" not in headers and not headers.get(
+            "transfer-encoding", ""
+        ).lower().endswith("chunked")
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(HTTPResponse(status, headers, self._body))
+
+    def on_body(self, data: bytes) -> None:
+        """Pass a piece of the body on."""
+        self._barren = 0
+        if self._body is not None and not self._whole:
+            self._body.feed(data)
+
+    def on_message_complete(self) -> None:
+        """Note that the answer is whole; the rest is done once all bytes are parsed."""
+        self._whole = self._body is not None
+
+    def _feed(self, data: bytes) -> None:
+        # Heads, chunk extensions and trailers are bounded alike, by counting what is fed without
+        # a byte of body coming out.
+        view = memoryview(data)
+        while view and not self._whole:
+            piece = view[: MAX_HEAD - self._barren]
+            self._barren += len(piece)
+            self._parser.feed_data(piece)
+            if self._barren >= MAX_HEAD and not self._whole:
+                raise HttpParserError(f"its headers are over {MAX_HEAD} bytes")
+            view = view[len(piece) :]
+        if view:
+            self._keep_alive = False
+
+    def _complete(self) -> None:
+        reusable = self._keep_alive and not self._clogged and not self._transport.is_closing()
+        self._end(None)
+        if not reusable:
+            self.abort()
+            return
+        self.resume()
+        self._reused = True
+        self._freed(self)
+
+    def _end(self, error: InterlockError | None) -> None:
+        answer, body = self._answer, self._body
+        self._answer = self._body = None
+        if body is not None:
+            body.end(error)
+        elif error is not None and answer is not None and not answer.done():
+            answer.set_exception(error)
+
+    def _break(self) -> ConnectionFailed:
+        return ConnectionFailed(
+            f"The connection to {self._server} broke before its answer was whole.",
+            sent=True,
+            stale=self._reused and not self._heard,
+        )
+
+    def _reset(self, *, bodyless: bool) -> None:
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._body: Body | None = None
+        self._bodyless = bodyless
+        self._barren = 0
+        self._heard = self._whole = self._keep_alive = self._until_close = False
+
+
+def _headers(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    pairs = [
+        (name.decode("latin-1").lower(), value.decode("latin-1").strip()) for name, value in fields
+    ]
+    headers = dict(pairs)
+    if len(headers) == len(pairs):
+        return headers
+    values: defaultdict[str, list[str]] = defaultdict(list)
+    for name, value in pairs:
+        values[name].append(value)
+    return {name: ", ".join(found) for name, found in values.items()}

@@ -1,0 +1,326 @@
+"""The HTTP/1.1 client that servers are called with: its requests, and its connections per origin."""
+
+import asyncio
+import os
+import re
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from interlock.errors import BadInput
+from interlock.upstreams.connection import Connection, ConnectionFailed, HTTPResponse
+
+__all__ = ["ConnectionFailed", "HTTPClient", "HTTPResponse"]
+
+MAX_OPEN_PER_ORIGIN = 1024
+# The second address of a name is tried when the first has been silent for this long (RFC 8305).
+NEXT_ADDRESS_AFTER = 0.25
+CLOSE_TIMEOUT = 5.0
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_OWN_HEADERS = frozenset({"host", "content-length", "transfer-encoding"})
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NOT_IN_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
+_NOT_IN_URL = re.compile(r"[^\x21-\x7e]")
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]*:[0-9a-f:.]*")
+
+
+class Origin(NamedTuple):
+    """Where a connection leads: what two requests must share to go over the same one."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    origin: Origin
+    host: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    max_idle: int
+    idle_timeout: float
+    connect_timeout: float
+
+
+class HTTPClient:
+    """Sends requests over connections that it keeps and uses again, in one event loop.
+
+    Follows no redirects, keeps no cookies, decompresses nothing, knows no proxies. Certificates
+    are verified against the system's authorities, or as `ssl_context` says. Times are seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_idle_per_origin: int = 64,
+        idle_timeout: float = 50.0,
+        connect_timeout: float = 10.0,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._limits = _Limits(max_idle_per_origin, idle_timeout, connect_timeout)
+        self._pools: dict[Origin, _Pool] = {}
+        self._ssl_context = ssl_context
+        self._ssl_building = asyncio.Lock()
+        self._closed = False
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        repeatable: bool = False,
+    ) -> HTTPResponse:
+        """Send a request and return its answer as soon as the head is there.
+
+        `repeatable` says that the server may see the request twice: it is sent once more where a
+        kept connection proves dead. There is no deadline but that of connecting; the caller sets
+        one, and cancelling ends the connection. Raises BadInput where the request could not be
+        written safely, ConnectionFailed, and UpstreamFailed where the answer is not HTTP.
+        """
+        target = _read_url(url)
+        message = _write_head(method, target, headers, len(body)) + body
+        bodyless = method == "HEAD"
+        pool = self._pool(target.origin)
+        connection = await pool.take()
+        try:
+            return await connection.exchange(message, bodyless=bodyless)
+        except ConnectionFailed as error:
+            if not (repeatable and error.stale):
+                raise
+        try:
+            connection = await pool.take(fresh=True)
+        except ConnectionFailed as error:
+            raise ConnectionFailed(error.message, sent=True) from error
+        return await connection.exchange(message, bodyless=bodyless)
+
+    async def close(self) -> None:
+        """End all connections; requests under way fail with ConnectionFailed."""
+        self._closed = True
+        endings = [ending for pool in self._pools.values() for ending in pool.close()]
+        if endings:
+            await asyncio.wait(endings, timeout=CLOSE_TIMEOUT)
+
+    def _pool(self, origin: Origin) -> "_Pool":
+        if self._closed:
+            raise ConnectionFailed("The client is closed.", sent=False)
+        pool = self._pools.get(origin)
+        if pool is None:
+            self._pools = {known: pool for known, pool in self._pools.items() if pool.is_used()}
+            pool = self._pools[origin] = _Pool(origin, self._limits, self._tls)
+        return pool
+
+    async def _tls(self) -> ssl.SSLContext:
+        async with self._ssl_building:
+            if self._ssl_context is None:
+                # Reading the authorities takes some 20 ms, too long for the event loop.
+                self._ssl_context = await asyncio.to_thread(ssl.create_default_context)
+            return self._ssl_context
+
+
+class _Pool:
+    """The connections to one origin: the one that was used last is used next."""
+
+    def __init__(
+        self, origin: Origin, limits: _Limits, tls: Callable[[], Awaitable[ssl.SSLContext]]
+    ) -> None:
+        self._origin = origin
+        self._limits = limits
+        self._tls = tls
+        # A slot is held by each connection in use. As a new one is opened only where none is
+        # idle, slots bound the open ones too.
+        self._slots = asyncio.Semaphore(MAX_OPEN_PER_ORIGIN)
+        self._open: set[Connection] = set()
+        self._idle: list[Connection] = []
+        self._takers = 0
+        self._expiry: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def take(self, *, fresh: bool = False) -> Connection:
+        """Return an idle connection or a new one; waits while too many are in use.
+
+        With `fresh` all idle ones are given up, since one of them proved dead.
+        """
+        self._takers += 1
+        try:
+            await self._slots.acquire()
+            try:
+                if fresh:
+                    self._drop_idle_since(float("inf"))
+                connection = self._pop() or await self._connect()
+            except BaseException:
+                self._slots.release()
+                raise
+        finally:
+            self._takers -= 1
+        connection.busy = True
+        return connection
+
+    def is_used(self) -> bool:
+        """Say whether anybody holds, or waits for, a connection to this origin."""
+        return bool(self._open or self._takers)
+
+    def close(self) -> list[asyncio.Future[None]]:
+        """End all connections; return a future for each, done when it has ended."""
+        self._closed = True
+        if self._expiry is not None:
+            self._expiry.cancel()
+        for connection in self._open:
+            connection.abort()
+        return [connection.lost for connection in self._open]
+
+    def _pop(self) -> Connection | None:
+        oldest = asyncio.get_running_loop().time() - self._limits.idle_timeout
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.idle_since > oldest and connection.is_quiet():
+                return connection
+            connection.abort()
+        return None
+
+    async def _connect(self) -> Connection:
+        self._check_open()
+        host, port = self._origin.host, self._origin.port
+        try:
+            async with asyncio.timeout(self._limits.connect_timeout):
+                tls = await self._tls() if self._origin.scheme == "https" else None
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    self._create, host, port, ssl=tls, happy_eyeballs_delay=NEXT_ADDRESS_AFTER
+                )
+        except TimeoutError:
+            seconds = f"{self._limits.connect_timeout:g}"
+            raise self._unreachable(f"no connection within {seconds} seconds") from None
+        except (OSError, UnicodeError) as error:
+            raise self._unreachable(_explain(error)) from error
+        if connection.lost.done():
+            raise self._unreachable("it ended the connection at once")
+        self._open.add(connection)
+        if self._closed:
+            connection.abort()
+            self._check_open()
+        return connection
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConnectionFailed("The client is closed.", sent=False)
+
+    def _create(self) -> Connection:
+        return Connection(str(self._origin), freed=self._free, gone=self._forget)
+
+    def _unreachable(self, why: str) -> ConnectionFailed:
+        return ConnectionFailed(f"{self._origin} cannot be reached: {why}.", sent=False)
+
+    def _free(self, connection: Connection) -> None:
+        self._release(connection)
+        if len(self._idle) >= self._limits.max_idle:
+            connection.abort()
+            return
+        connection.idle_since = asyncio.get_running_loop().time()
+        self._idle.append(connection)
+        if self._expiry is None:
+            self._schedule(connection.idle_since)
+
+    def _forget(self, connection: Connection) -> None:
+        self._release(connection)
+        self._open.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def _release(self, connection: Connection) -> None:
+        if connection.busy:
+            connection.busy = False
+            self._slots.release()
+
+    def _schedule(self, oldest: float) -> None:
+        due = oldest + self._limits.idle_timeout
+        self._expiry = asyncio.get_running_loop().call_at(due, self._expire)
+
+    def _expire(self) -> None:
+        self._expiry = None
+        self._drop_idle_since(asyncio.get_running_loop().time() - self._limits.idle_timeout)
+        if self._idle:
+            self._schedule(self._idle[0].idle_since)
+
+    def _drop_idle_since(self, latest: float) -> None:
+        for connection in self._idle:
+            if connection.idle_since <= latest:
+                connection.abort()
+        self._idle = [kept for kept in self._idle if kept.idle_since > latest]
+
+
+def _explain(error: OSError | UnicodeError) -> str:
+    match error:
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not trusted ({error.verify_message})"
+        case ssl.SSLError():
+            return f"TLS failed ({error.reason})"
+        case socket.gaierror() | UnicodeError():
+            return "its name is not known"
+        case _:
+            return os.strerror(error.errno).lower() if error.errno else str(error)
+
+
+@lru_cache(maxsize=1024)
+def _read_url(url: str) -> _Target:
+    if _NOT_IN_URL.search(url):
+        raise BadInput('"url" has characters that must be percent-encoded.')
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise BadInput('"url" has no valid host and port.') from error
+    if parts.scheme not in DEFAULT_PORTS:
+        raise BadInput('"url" must begin with http:// or https://.')
+    if "@" in parts.netloc:
+        raise BadInput('"url" must not carry a user or password; use a header.')
+    if not _HOST.fullmatch(host):
+        raise BadInput('"url" has no valid host.')
+    default = DEFAULT_PORTS[parts.scheme]
+    origin = Origin(parts.scheme, host, default if port is None else port)
+    shown = str(origin).removesuffix(f":{default}") if port in (None, default) else str(origin)
+    query = f"?{parts.query}" if parts.query else ""
+    return _Target(origin, shown, f"{parts.path or '/'}{query}")
+
+
+def _write_head(
+    method: str, target: _Target, headers: Sequence[tuple[str, str]], length: int
+) -> bytes:
+    if not _TOKEN.fullmatch(method):
+        raise BadInput('"method" must be a word such as GET.')
+    lines = [f"{method} {target.path} HTTP/1.1", f"Host: {target.host}"]
+    names = [_field_name(name) for name, _ in headers]
+    for name, value in headers:
+        if _NOT_IN_VALUE.search(value):
+            raise BadInput(f'The value of header "{name}" has characters that HTTP forbids.')
+        lines.append(f"{name}: {value}")
+    if "accept-encoding" not in names:
+        lines.append("Accept-Encoding: identity")
+    if length or method in _WITH_BODY:
+        lines.append(f"Content-Length: {length}")
+    lines.append("\r\n")
+    return "\r\n".join(lines).encode("latin-1")
+
+
+@lru_cache(maxsize=1024)
+def _field_name(name: str) -> str:
+    if not _TOKEN.fullmatch(name):
+        raise BadInput(f"The header name {name!r} has characters that HTTP forbids.")
+    lower = name.lower()
+    if lower in _OWN_HEADERS:
+        raise BadInput(f'The header "{name}" is set for every request; leave it out.')
+    return lower

@@ -1,0 +1,88 @@
+"""What both eras' sessions share: ids, progress tokens, and telling the server of a cancellation."""
+
+import asyncio
+from collections.abc import Coroutine
+from itertools import count
+
+from interlock.errors import InterlockError
+from interlock.protocol import jsonrpc
+from interlock.protocol.json import JSONObject, as_object
+from interlock.upstreams.port import Caller, Headers, Hear, Link
+
+CANCEL_DEADLINE = 5.0  # seconds
+
+
+class Conversation:
+    """Numbers requests on one link and keeps each caller's own progress token.
+
+    Many clients share a link, so their tokens may be equal: each request gets its own id as its
+    token, and notifications are given the client's token back.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._ids = count(1)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def call(
+        self, method: str, params: JSONObject, hear: Hear, headers: Headers = ()
+    ) -> JSONObject:
+        """Send a request and return its result. Raises RPCError and UpstreamFailed."""
+        request_id = next(self._ids)
+        message = jsonrpc.request(request_id, method, with_token(params, request_id))
+        try:
+            return jsonrpc.unwrap(await self._link.exchange(message, hear, headers))
+        except asyncio.CancelledError:
+            if self._link.is_duplex or "mcp-session-id" in self._link.headers:
+                self.spawn(self._cancel(request_id))
+            raise
+
+    async def _cancel(self, request_id: int) -> None:
+        params: JSONObject = {"requestId": request_id, "reason": "The client gave the call up."}
+        await self.post(jsonrpc.notification("notifications/cancelled", params))
+
+    async def post(self, message: JSONObject) -> None:
+        """Send a message that wants no answer; a link that broke meanwhile ends the matter."""
+        try:
+            async with asyncio.timeout(CANCEL_DEADLINE):
+                await self._link.post(message)
+        except (InterlockError, TimeoutError):
+            return
+
+    def spawn(self, work: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+        """Run `work` beside the call; the session waits for it or cancels it when it closes."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def close(self) -> None:
+        """Stop what runs beside calls and close the link."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._link.close()
+
+
+def token_of(params: JSONObject) -> str | int | None:
+    """Return the progress token of a request's params, if it has one."""
+    meta = as_object(params.get("_meta"))
+    token = meta.get("progressToken") if meta is not None else None
+    return token if isinstance(token, str | int) else None
+
+
+def with_token(params: JSONObject, token: int) -> JSONObject:
+    """Return `params` with `token` in the place of the progress token, if there is one."""
+    if token_of(params) is None:
+        return params
+    return {**params, "_meta": {**params["_meta"], "progressToken": token}}
+
+
+def pass_notification(message: JSONObject, token: str | int | None, caller: Caller) -> None:
+    """Hand a notification of a call to its caller, under the client's own progress token."""
+    method, params = message["method"], as_object(message.get("params")) or {}
+    if method == "notifications/progress":
+        if token is None:
+            return
+        params = {**params, "progressToken": token}
+    caller.notify(method, params)

@@ -1,0 +1,125 @@
+"""JSON-RPC over a duplex channel: many exchanges at once on one pipe, each answer to its own."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from interlock.errors import InterlockError, UpstreamFailed, UpstreamUnavailable
+from interlock.protocol.json import JSONObject, as_object, dumps, loads
+from interlock.protocol.versions import META_SUBSCRIPTION
+from interlock.upstreams.channel import Channel
+from interlock.upstreams.port import Ended, Headers, Hear
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Exchange:
+    answer: "asyncio.Future[JSONObject]"
+    hear: Hear
+    is_call: bool
+
+
+class DuplexLink:
+    """A link over a channel that both sides may speak on at any time (stdio, legacy SSE).
+
+    The channel does not say which exchange a notification or a server's request belongs to. It is
+    found by progress token or subscription id; failing that, by being the only exchange there is.
+    """
+
+    is_duplex = True
+
+    def __init__(self, name: str, hear: Hear, ended: Ended) -> None:
+        self.headers: dict[str, str] = {}
+        self._name = name
+        self._hear = hear
+        self._ended = ended
+        self._channel: Channel | None = None
+        self._exchanges: dict[Any, _Exchange] = {}
+        self._broken: InterlockError | None = None
+        self._closing = False
+
+    def attach(self, channel: Channel) -> None:
+        """Take the channel whose callbacks are this link's `receive` and `closed`."""
+        self._channel = channel
+
+    async def exchange(self, message: JSONObject, hear: Hear, headers: Headers = ()) -> JSONObject:
+        """Send a request and wait for the answer with its id."""
+        is_call = message["method"] != "subscriptions/listen"
+        exchange = _Exchange(asyncio.get_running_loop().create_future(), hear, is_call)
+        self._exchanges[message["id"]] = exchange
+        try:
+            await self.post(message)
+            return await exchange.answer
+        finally:
+            del self._exchanges[message["id"]]
+
+    async def post(self, message: JSONObject, headers: Headers = ()) -> None:
+        """Send one message."""
+        if self._broken is not None:
+            raise UpstreamUnavailable(self._broken.message)
+        if self._channel is None:
+            raise UpstreamUnavailable(f"The connection to {self._name} is not open yet.")
+        await self._channel.send(dumps(message))
+
+    async def listen(self) -> None:
+        """Return at once: a duplex link always hears."""
+
+    async def close(self) -> None:
+        """Close the channel; exchanges that wait fail."""
+        self._closing = True
+        if self._channel is not None:
+            await self._channel.close()
+
+    def receive(self, text: bytes) -> None:
+        """Take one message from the channel; what is not JSON-RPC is dropped and logged."""
+        try:
+            message = as_object(loads(text))
+        except ValueError:
+            message = None
+        if message is None or not ("method" in message or "id" in message):
+            log.warning("upstream.not_a_message", server=self._name, size=len(text))
+        elif "method" in message:
+            self._owner(message)(message)
+        else:
+            self._answer(message)
+
+    def closed(self, reason: InterlockError) -> None:
+        """Fail every exchange that waits, and say once that the link ended."""
+        if self._broken is not None:
+            return
+        self._broken = reason
+        for exchange in self._exchanges.values():
+            if not exchange.answer.done():
+                exchange.answer.set_exception(UpstreamUnavailable(reason.message))
+        if not self._closing:
+            failure = reason if isinstance(reason, UpstreamFailed) else None
+            self._ended(failure or UpstreamUnavailable(reason.message))
+
+    def failed(self, reason: UpstreamFailed) -> None:
+        """Fail the one exchange that a broken message can have answered, if there is just one."""
+        waiting = self._calls()
+        if len(waiting) == 1:
+            waiting[0].answer.set_exception(reason)
+
+    def _calls(self) -> list[_Exchange]:
+        return [one for one in self._exchanges.values() if one.is_call and not one.answer.done()]
+
+    def _answer(self, message: JSONObject) -> None:
+        answered = message["id"]
+        exchange = self._exchanges.get(answered) if isinstance(answered, str | int) else None
+        if exchange is None or exchange.answer.done():
+            log.warning("upstream.unknown_id", server=self._name)
+        else:
+            exchange.answer.set_result(message)
+
+    def _owner(self, message: JSONObject) -> Hear:
+        params = as_object(message.get("params")) or {}
+        meta = as_object(params.get("_meta")) or {}
+        for key in (params.get("progressToken"), meta.get(META_SUBSCRIPTION)):
+            if isinstance(key, str | int) and key in self._exchanges:
+                return self._exchanges[key].hear
+        calls = self._calls()
+        return calls[0].hear if len(calls) == 1 else self._hear

@@ -1,0 +1,125 @@
+"""The port: what the gateway asks of every kind of server, and what a server may ask back."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from interlock.errors import UpstreamFailed
+from interlock.protocol.json import JSONObject
+from interlock.protocol.versions import Era
+
+Headers: TypeAlias = Sequence[tuple[str, str]]
+Hear: TypeAlias = Callable[[JSONObject], None]
+
+
+class ProtocolBroken(UpstreamFailed):
+    """A server answered something that MCP does not allow."""
+
+
+class SessionExpired(UpstreamFailed):
+    """A server no longer knows our session; nothing was done, and a new session may repeat it."""
+
+
+class Caller(Protocol):
+    """The client's side of one call: the server may talk to it while it works."""
+
+    def notify(self, method: str, params: JSONObject) -> None:
+        """Pass a notification of the server on to the client."""
+        ...
+
+    async def ask(self, method: str, params: JSONObject) -> JSONObject:
+        """Let the client answer a request of the server. Raises RPCError."""
+        ...
+
+
+class Peer(Protocol):
+    """The client's side of a whole session, for what belongs to no call."""
+
+    def notified(self, method: str, params: JSONObject) -> None:
+        """Take a notification that belongs to no call, such as a changed list."""
+        ...
+
+    async def asked(self, method: str, params: JSONObject) -> JSONObject:
+        """Answer a request that belongs to no call. Raises RPCError."""
+        ...
+
+
+class Link(Protocol):
+    """Carries messages to one server and back, whatever the transport.
+
+    What the server says during an exchange goes to that exchange's `hear` where the transport can
+    tell that it belongs there, all else to the `hear` that the link was opened with.
+    """
+
+    is_duplex: bool
+    headers: dict[str, str]
+
+    async def exchange(self, message: JSONObject, hear: Hear, headers: Headers = ()) -> JSONObject:
+        """Send a request and return its answer. Raises UpstreamFailed."""
+        ...
+
+    async def post(self, message: JSONObject, headers: Headers = ()) -> None:
+        """Send a notification or an answer. Raises UpstreamFailed."""
+        ...
+
+    async def listen(self) -> None:
+        """Hear what belongs to no exchange until the link closes; duplex links hear always."""
+        ...
+
+    async def close(self) -> None:
+        """End the link; exchanges that wait fail. Safe to call twice."""
+        ...
+
+
+Ended: TypeAlias = Callable[[UpstreamFailed], None]
+
+
+class Connector(Protocol):
+    """Opens links to one server: starts the process, or knows the address."""
+
+    async def connect(self, hear: Hear, ended: Ended) -> Link:
+        """Open a link; `ended` is called once if it breaks by itself. Raises UpstreamFailed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFacts:
+    """What a client says of itself: its name, and what it can be asked for."""
+
+    info: JSONObject
+    capabilities: JSONObject = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What a server says of itself at the handshake or on discovery."""
+
+    era: Era
+    version: str
+    info: JSONObject
+    capabilities: JSONObject
+    instructions: str | None = None
+    versions: tuple[str, ...] = ()
+
+
+class Session(Protocol):
+    """A conversation with one server: a legacy session, or the modern era's stateless calls."""
+
+    facts: ServerFacts
+
+    async def request(
+        self, method: str, params: JSONObject, caller: Caller, headers: Headers = ()
+    ) -> JSONObject:
+        """Make one call and return its result; cancelling it cancels it at the server.
+
+        Raises RPCError for the server's own error and UpstreamFailed where there is no answer.
+        """
+        ...
+
+    async def notify(self, method: str, params: JSONObject) -> None:
+        """Send a notification. Raises UpstreamFailed."""
+        ...
+
+    async def close(self) -> None:
+        """End the conversation. Safe to call twice."""
+        ...

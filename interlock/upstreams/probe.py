@@ -1,0 +1,133 @@
+"""Finding out which protocol era a server speaks: asked once, then remembered.
+
+Source: 2026-07-28, basic/versioning and the transports' "Backward Compatibility".
+"""
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from interlock.errors import RPCError, UpstreamFailed, UpstreamTimeout
+from interlock.protocol.json import JSONObject, as_list, as_object
+from interlock.protocol.versions import LEGACY_VERSIONS, MODERN_ERRORS, UNSUPPORTED_VERSION, Era
+from interlock.upstreams.legacy import LegacySession
+from interlock.upstreams.modern import ModernSession
+from interlock.upstreams.port import ClientFacts, Connector, Ended, Link, Peer, ProtocolBroken
+from interlock.upstreams.streamable_http import HTTPRefused
+
+DISCOVER_PATIENCE = 10.0  # seconds until a silent server is also offered the old handshake
+_LEGACY_ONLY = frozenset({Era.LEGACY})
+NOT_HERE = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A first session, and the eras that its server speaks."""
+
+    session: LegacySession | ModernSession
+    eras: frozenset[Era]
+
+
+class Probe:
+    """Opens a server's first session in whichever era it speaks, the modern one preferred."""
+
+    def __init__(
+        self, name: str, client: ClientFacts, peer: Peer, ended: Ended, *, deadline: float
+    ) -> None:
+        self._name = name
+        self._client = client
+        self._peer = peer
+        self._ended = ended
+        self._deadline = deadline
+        self._legacy: LegacySession | None = None
+
+    async def open(self, connector: Connector, known: frozenset[Era] | None) -> Opened:
+        """Open a session; `known` eras are believed until they fail. Raises UpstreamFailed."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._open(connector, known)
+        except TimeoutError:
+            raise UpstreamTimeout(
+                f"{self._name} did not complete the MCP handshake within {self._deadline:g} s."
+            ) from None
+        except RPCError as refusal:
+            raise ProtocolBroken(f"{self._name} refused the handshake: {refusal.message}") from None
+
+    async def _open(self, connector: Connector, known: frozenset[Era] | None) -> Opened:
+        link = await self._connect(connector)
+        try:
+            if known == _LEGACY_ONLY:
+                return Opened(await self._handshake(link), _LEGACY_ONLY)
+            return await self._ask(link)
+        except _Silent:
+            await link.close()
+        except BaseException:
+            await link.close()
+            raise
+        link = await self._connect(connector)
+        try:
+            return Opened(await self._handshake(link), _LEGACY_ONLY)
+        except BaseException:
+            await link.close()
+            raise
+
+    async def _connect(self, connector: Connector) -> Link:
+        self._legacy = None
+        return await connector.connect(self._hear, self._ended)
+
+    def _hear(self, message: JSONObject) -> None:
+        if self._legacy is not None:
+            self._legacy.hear(message)
+
+    async def _handshake(self, link: Link) -> LegacySession:
+        session = LegacySession(link, self._name, self._client, self._peer)
+        self._legacy = session
+        await session.open()
+        return session
+
+    async def _ask(self, link: Link) -> Opened:
+        modern = ModernSession(link, self._name)
+        asking = asyncio.create_task(modern.discover(self._client))
+        try:
+            await asyncio.wait({asking}, timeout=DISCOVER_PATIENCE)
+            if asking.done():
+                return await self._told(link, modern, asking)
+            session = await self._handshake(link)
+            late = asking.done() and asking.exception() is None
+            eras = {Era.LEGACY, Era.MODERN} if late else {Era.LEGACY}
+            return Opened(session, frozenset(eras))
+        finally:
+            if not asking.done():
+                asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+
+    async def _told(self, link: Link, modern: ModernSession, asked: "asyncio.Task[None]") -> Opened:
+        try:
+            asked.result()
+        except RPCError as error:
+            if error.code in MODERN_ERRORS and not _offers_legacy(error):
+                raise ProtocolBroken(f"{self._name} is too new: {error.message}") from None
+        except HTTPRefused as refusal:
+            if refusal.code not in NOT_HERE:
+                raise
+        except UpstreamFailed as failure:
+            if link.is_duplex and not isinstance(failure, ProtocolBroken):
+                # A process that dies of a question it does not know is asked the old way.
+                raise _Silent from failure
+            raise
+        else:
+            legacy = any(version in LEGACY_VERSIONS for version in modern.facts.versions)
+            eras = {Era.MODERN, Era.LEGACY} if legacy else {Era.MODERN}
+            return Opened(modern, frozenset(eras))
+        return Opened(await self._handshake(link), _LEGACY_ONLY)
+
+
+class _Silent(Exception):
+    """The link broke during discovery."""
+
+
+def _offers_legacy(error: RPCError) -> bool:
+    if error.code != UNSUPPORTED_VERSION:
+        return False
+    supported = as_list((as_object(error.data) or {}).get("supported")) or ()
+    return any(version in LEGACY_VERSIONS for version in supported)

@@ -1,0 +1,210 @@
+"""Streamable HTTP, the client's side: every message a POST, answers as JSON or as a stream.
+
+Source: 2025-11-25 and 2026-07-28, basic/transports.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from interlock.errors import UpstreamFailed, UpstreamUnavailable
+from interlock.protocol.json import JSONObject, as_object, dumps, loads
+from interlock.protocol.sse import EventReader, ServerSentEvent
+from interlock.upstreams.connections import HTTPClient, HTTPResponse
+from interlock.upstreams.definition import HTTPTarget
+from interlock.upstreams.port import Ended, Headers, Hear, ProtocolBroken, SessionExpired
+
+MAX_MESSAGE = 32 * 1024 * 1024  # bytes
+RECONNECT_DELAY = 1.0  # seconds, where the server names none
+MAX_RESUMES = 20
+
+_POST_HEADERS = (
+    ("content-type", "application/json"),
+    ("accept", "application/json, text/event-stream"),
+)
+
+
+class HTTPRefused(UpstreamFailed):
+    """A server answered with an HTTP error that holds no JSON-RPC answer; `code` is its status."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(slots=True)
+class _Cursor:
+    """Where a stream stands, so that it can be taken up again after a break."""
+
+    last_event_id: str | None = None
+    retry: float = RECONNECT_DELAY  # seconds
+
+    def advance(self, event: ServerSentEvent) -> None:
+        if event.id is not None:
+            self.last_event_id = event.id
+        if event.retry is not None:
+            self.retry = event.retry / 1000
+
+
+class HTTPLink:
+    """A link to one address; with `mcp-session-id` in `headers` it is one legacy session."""
+
+    is_duplex = False
+
+    def __init__(self, client: HTTPClient, target: HTTPTarget, name: str, hear: Hear) -> None:
+        self.headers: dict[str, str] = {}
+        self._client = client
+        self._target = target
+        self._name = name
+        self._hear = hear
+        self._closed = False
+
+    async def exchange(self, message: JSONObject, hear: Hear, headers: Headers = ()) -> JSONObject:
+        """POST a request and return its answer, from the body or from the stream."""
+        response = await self._post(message, headers)
+        try:
+            if _content_type(response) == "text/event-stream":
+                return await self._from_stream(response, message["id"], hear)
+            return await self._from_body(response)
+        finally:
+            await response.close()
+
+    async def post(self, message: JSONObject, headers: Headers = ()) -> None:
+        """POST a message that wants no answer."""
+        response = await self._post(message, headers)
+        try:
+            if response.status >= HTTPStatus.BAD_REQUEST:
+                raise self._refused(response.status)
+            await response.read(MAX_MESSAGE)
+        finally:
+            await response.close()
+
+    async def _post(self, message: JSONObject, headers: Headers) -> HTTPResponse:
+        response = await self._client.request(
+            "POST",
+            self._target.url,
+            headers=(*_POST_HEADERS, *self._own_headers(), *headers),
+            body=dumps(message),
+        )
+        session = response.headers.get("mcp-session-id")
+        if session is not None and message.get("method") == "initialize":
+            self.headers["mcp-session-id"] = session
+        if response.status == HTTPStatus.NOT_FOUND and "mcp-session-id" in self.headers:
+            await response.close()
+            raise SessionExpired(f"{self._name} ended our session.")
+        return response
+
+    def _own_headers(self) -> tuple[tuple[str, str], ...]:
+        return (*self._target.headers.items(), *self.headers.items())
+
+    async def _from_body(self, response: HTTPResponse) -> JSONObject:
+        body = await response.read(MAX_MESSAGE)
+        try:
+            message = as_object(loads(body))
+        except ValueError:
+            message = None
+        if message is not None and ("result" in message or "error" in message):
+            return message
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            raise self._refused(response.status)
+        raise ProtocolBroken(f"{self._name} answered with something that is not JSON-RPC.")
+
+    async def _from_stream(self, response: HTTPResponse, wanted: object, hear: Hear) -> JSONObject:
+        cursor = _Cursor()
+        for _ in range(MAX_RESUMES):
+            async for message in _messages(response, cursor):
+                if "method" in message:
+                    hear(message)
+                elif message.get("id") == wanted or "id" not in message:
+                    return message
+            if cursor.last_event_id is None:
+                break
+            await response.close()
+            await asyncio.sleep(cursor.retry)
+            response = await self._get(cursor)
+        await response.close()
+        raise UpstreamUnavailable(f"{self._name} ended its stream before the answer.")
+
+    async def listen(self) -> None:
+        """Hear the session's own stream until the link closes; a server may offer none."""
+        cursor = _Cursor()
+        while not self._closed:
+            response = await self._get(cursor)
+            try:
+                async for message in _messages(response, cursor):
+                    self._hear(message)
+            except UpstreamFailed:
+                cursor.retry = max(cursor.retry, RECONNECT_DELAY)
+            finally:
+                await response.close()
+            await asyncio.sleep(cursor.retry)
+
+    async def _get(self, cursor: _Cursor) -> HTTPResponse:
+        resume = (("last-event-id", cursor.last_event_id),) if cursor.last_event_id else ()
+        response = await self._client.request(
+            "GET",
+            self._target.url,
+            headers=(("accept", "text/event-stream"), *self._own_headers(), *resume),
+            repeatable=True,
+        )
+        if response.status != HTTPStatus.OK or _content_type(response) != "text/event-stream":
+            await response.close()
+            raise self._refused(response.status)
+        return response
+
+    def _refused(self, status: int) -> UpstreamFailed:
+        cure = ""
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            cure = " Check the credentials in its headers."
+        elif status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+            cure = " Check its url."
+        return HTTPRefused(f"{self._name} answered HTTP {status}.{cure}", status)
+
+    async def close(self) -> None:
+        """End a legacy session politely; the connections belong to the client's pool."""
+        if self._closed:
+            return
+        self._closed = True
+        if "mcp-session-id" not in self.headers:
+            return
+        try:
+            async with asyncio.timeout(2):
+                response = await self._client.request(
+                    "DELETE", self._target.url, headers=self._own_headers()
+                )
+                await response.close()
+        except (UpstreamFailed, TimeoutError):
+            return
+
+
+async def _messages(response: HTTPResponse, cursor: _Cursor) -> AsyncGenerator[JSONObject]:
+    reader = EventReader(MAX_MESSAGE)
+    async for chunk in response.chunks():
+        for event in reader.feed(chunk):
+            cursor.advance(event)
+            if not event.data or event.event != "message":
+                continue
+            try:
+                message = as_object(loads(event.data))
+            except ValueError:
+                message = None
+            if message is not None:
+                yield message
+
+
+def _content_type(response: HTTPResponse) -> str:
+    return response.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+class HTTPConnector:
+    """Opens links to an address that speaks Streamable HTTP."""
+
+    def __init__(self, client: HTTPClient, target: HTTPTarget, name: str) -> None:
+        self._client = client
+        self._target = target
+        self._name = name
+
+    async def connect(self, hear: Hear, ended: Ended) -> HTTPLink:
+        """Return a link; nothing is sent yet, so nothing can fail."""
+        return HTTPLink(self._client, self._target, self._name, hear)

@@ -1,0 +1,275 @@
+"""One registered server as calls reach it: its sessions, opened when needed and shared if they may.
+
+A legacy session knows its client's capabilities, so a client that can be asked things has
+sessions of its own; all others share one that declares nothing. Modern calls carry everything
+with them and share one conversation.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from interlock.errors import TooMany, UpstreamFailed, UpstreamUnavailable
+from interlock.protocol.json import JSONObject
+from interlock.protocol.versions import Era
+from interlock.upstreams.legacy import LegacySession
+from interlock.upstreams.modern import ModernSession
+from interlock.upstreams.port import (
+    Caller,
+    ClientFacts,
+    Connector,
+    Headers,
+    Peer,
+    ProtocolBroken,
+    ServerFacts,
+    SessionExpired,
+)
+from interlock.upstreams.probe import Opened, Probe
+from interlock.upstreams.streamable_http import HTTPRefused
+
+SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """Bounds of one server's sessions; `open_timeout` is in seconds and includes its start."""
+
+    open_timeout: float = 60.0
+    max_sessions: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose session a call runs in.
+
+    `exclusive` asks for a session with no other call in it, so that whatever the server asks can
+    only belong to this call.
+    """
+
+    key: str
+    client: ClientFacts
+    peer: Peer
+    exclusive: bool = False
+
+
+@dataclass(slots=True)
+class _Slot:
+    session: LegacySession | ModernSession
+    peer: Peer
+    calls: int = 0
+    used: float = field(default_factory=time.monotonic)
+
+
+class Upstream:
+    """The live side of a server. `down` is called when the shared session breaks by itself."""
+
+    def __init__(
+        self,
+        name: str,
+        connectors: tuple[Connector, ...],
+        shared: Owner,
+        *,
+        down: Callable[[UpstreamFailed], None],
+        eras: frozenset[Era] | None = None,
+        limits: SessionLimits | None = None,
+    ) -> None:
+        self.name = name
+        self.eras: frozenset[Era] | None = eras
+        self.facts: ServerFacts | None = None
+        self.blocked: UpstreamUnavailable | None = None
+        self._connectors = connectors
+        self._shared = replace(shared, key=SHARED)
+        self._down = down
+        self._limits = limits or SessionLimits()
+        self._slots: dict[tuple[Era, str], _Slot] = {}
+        self._opening: dict[tuple[Era, str], asyncio.Task[_Slot]] = {}
+        self._closed = False
+
+    async def start(self) -> ServerFacts:
+        """Open the shared session and learn who the server is. Raises UpstreamFailed."""
+        slot = await self._slot(self.preferred_era, self._shared)
+        return slot.session.facts
+
+    @property
+    def preferred_era(self) -> Era:
+        """The era that we use where the client's era does not decide."""
+        return Era.LEGACY if self.eras == frozenset({Era.LEGACY}) else Era.MODERN
+
+    def era_for(self, client: Era) -> Era:
+        """Return the era of a call for a client of era `client`: its own if the server has it."""
+        return client if self.eras and client in self.eras else self.preferred_era
+
+    async def request(
+        self,
+        era: Era,
+        owner: Owner | None,
+        call: tuple[str, JSONObject],
+        caller: Caller,
+        headers: Headers = (),
+    ) -> JSONObject:
+        """Make one call, in `owner`'s session or the shared one (None), and return its result.
+
+        A session that the server has forgotten is opened anew and the call repeated once, since
+        the server did nothing with it. Raises RPCError and UpstreamFailed.
+        """
+        method, params = call
+
+        async def run(session: LegacySession | ModernSession) -> JSONObject:
+            return await session.request(method, params, caller, headers)
+
+        return await self.within(era, owner, run)
+
+    async def within(
+        self,
+        era: Era,
+        owner: Owner | None,
+        work: Callable[[LegacySession | ModernSession], Awaitable[JSONObject]],
+    ) -> JSONObject:
+        """Run `work` in a session and keep the session from being closed meanwhile."""
+        for last in (False, True):
+            slot = await self._slot(era, owner or self._shared)
+            slot.calls += 1
+            try:
+                return await work(slot.session)
+            except SessionExpired:
+                await self._discard(slot)
+                if last:
+                    raise
+            finally:
+                slot.calls -= 1
+                slot.used = time.monotonic()
+        raise AssertionError("unreachable")
+
+    async def shared(self, era: Era | None = None) -> LegacySession | ModernSession:
+        """Return the shared session, opened if need be."""
+        return (await self._slot(era or self.preferred_era, self._shared)).session
+
+    async def _slot(self, era: Era, owner: Owner) -> _Slot:
+        if self._closed:
+            raise UpstreamUnavailable(f"{self.name} was removed or is being changed.")
+        if self.blocked is not None:
+            raise UpstreamUnavailable(self.blocked.message)
+        if era is Era.MODERN:
+            owner = self._shared
+        key = (era, owner.key if not owner.exclusive else self._free_key(era, owner.key))
+        slot = self._slots.get(key)
+        if slot is not None:
+            return slot
+        task = self._opening.get(key)
+        if task is None:
+            task = asyncio.create_task(self._open(key, owner))
+            self._opening[key] = task
+            task.add_done_callback(lambda _: self._opening.pop(key, None))
+        # Others may wait for the same session: one caller's cancellation must not end its opening.
+        return await asyncio.shield(task)
+
+    def _free_key(self, era: Era, prefix: str) -> str:
+        for number in range(self._limits.max_sessions):
+            name = f"{prefix}#{number}"
+            slot = self._slots.get((era, name))
+            if (slot is None or slot.calls == 0) and (era, name) not in self._opening:
+                return name
+        raise TooMany(
+            f"{self.name} has {self._limits.max_sessions} calls that wait for their clients."
+        )
+
+    async def _open(self, key: tuple[Era, str], owner: Owner) -> _Slot:
+        await self._make_room()
+        era, name = key
+        opened = await self._connect(owner, key, era)
+        actual = (opened.session.facts.era, name)
+        slot = _Slot(opened.session, owner.peer)
+        self._slots[actual] = slot
+        if name == SHARED:
+            remembered = self.eras if era is Era.LEGACY else None
+            self.eras = opened.eras | (remembered or frozenset())
+            self.facts = opened.session.facts
+        return slot
+
+    async def _connect(self, owner: Owner, key: tuple[Era, str], era: Era) -> Opened:
+        known = frozenset({Era.LEGACY}) if era is Era.LEGACY and self.eras else None
+        try:
+            return await self._try_each(owner, key, known)
+        except ProtocolBroken:
+            if known is None or era is not self.preferred_era:
+                raise
+            # What was remembered may be out of date: the server is asked again.
+            return await self._try_each(owner, key, None)
+
+    async def _try_each(
+        self, owner: Owner, key: tuple[Era, str], known: frozenset[Era] | None
+    ) -> Opened:
+        failure: UpstreamFailed | None = None
+        for connector in self._connectors:
+            probe = Probe(
+                self.name,
+                owner.client,
+                owner.peer,
+                lambda reason: self._broken(key, reason),
+                deadline=self._limits.open_timeout,
+            )
+            try:
+                return await probe.open(connector, known)
+            except HTTPRefused as refusal:
+                # A legacy SSE server refuses the POST of the newer transport: try the next one.
+                failure = refusal
+        raise failure or UpstreamUnavailable(f"{self.name} has no transport.")
+
+    def _broken(self, key: tuple[Era, str], reason: UpstreamFailed) -> None:
+        for era in (key[0], *Era):
+            slot = self._slots.get((era, key[1]))
+            if slot is not None:
+                del self._slots[era, key[1]]
+                break
+        if key[1] == SHARED and not self._closed:
+            self._down(reason)
+
+    async def _discard(self, slot: _Slot) -> None:
+        for key, candidate in tuple(self._slots.items()):
+            if candidate is slot:
+                del self._slots[key]
+                await slot.session.close()
+
+    async def _make_room(self) -> None:
+        if len(self._slots) < self._limits.max_sessions:
+            return
+        idle = [s for (_, name), s in self._slots.items() if s.calls == 0 and name != SHARED]
+        if not idle:
+            raise TooMany(
+                f"{self.name} has {self._limits.max_sessions} sessions, all of them busy."
+            )
+        await self._discard(min(idle, key=lambda slot: slot.used))
+
+    async def notify(self, owner_key: str, method: str, params: JSONObject) -> None:
+        """Pass a notification on to the sessions of an owner that are open."""
+        for (_, name), slot in tuple(self._slots.items()):
+            if name == owner_key:
+                await slot.session.notify(method, params)
+
+    async def release(self, owner_key: str) -> None:
+        """Close the sessions of an owner that has gone."""
+        for (_, name), slot in tuple(self._slots.items()):
+            if name == owner_key or name.startswith(f"{owner_key}#"):
+                await self._discard(slot)
+
+    async def expire(self, idle_for: float) -> None:
+        """Close sessions, other than the shared ones, that made no call for so many seconds."""
+        limit = time.monotonic() - idle_for
+        for (_, name), slot in tuple(self._slots.items()):
+            if name != SHARED and slot.calls == 0 and slot.used < limit:
+                await self._discard(slot)
+
+    @property
+    def session_count(self) -> int:
+        """How many sessions are open."""
+        return len(self._slots)
+
+    async def close(self) -> None:
+        """End every session; calls that wait fail."""
+        self._closed = True
+        for task in tuple(self._opening.values()):
+            task.cancel()
+        await asyncio.gather(*self._opening.values(), return_exceptions=True)
+        for slot in tuple(self._slots.values()):
+            await self._discard(slot)
