@@ -18,6 +18,9 @@ from interlock.errors import BadInput
 PREFIX = "INTERLOCK_"
 LEGACY_NAMES = {"MCP_STATION_PORT": "INTERLOCK_PORT", "LOG_LEVEL": "INTERLOCK_LOG_LEVEL"}
 
+# These belong to the command line as a client; they are no settings of the server.
+CLIENT_NAMES = {f"{PREFIX}{name}" for name in ("KEY", "URL", "PROJECT", "DEBUG")}
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -123,7 +126,8 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     for legacy, name in LEGACY_NAMES.items():
         if legacy in found:
             found.setdefault(name, found[legacy])
-    values = _nest({name: value for name, value in found.items() if name.startswith(PREFIX)})
+    ours = {name for name in found if name.startswith(PREFIX)} - CLIENT_NAMES
+    values = _nest({name: found[name] for name in ours})
     values.update({name: value for name, value in (overrides or {}).items() if value is not None})
     try:
         return Settings.model_validate(values)

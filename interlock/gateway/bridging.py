@@ -25,7 +25,7 @@ from interlock.protocol.versions import (
 )
 from interlock.upstreams.legacy import LegacySession
 from interlock.upstreams.modern import ModernSession, mirrored, request_meta
-from interlock.upstreams.port import Caller, Headers
+from interlock.upstreams.port import Caller, Headers, Nobody
 from interlock.upstreams.upstream import Owner
 
 MAX_ROUNDS = 16
@@ -162,24 +162,6 @@ async def _set_level(session: LegacySession | ModernSession, wanted: str | None)
         return
     session.log_level = wanted
     await session.request("logging/setLevel", {"level": wanted}, Nobody())
-
-
-class Nobody:
-    """A caller that hears nothing and answers nothing: the gateway calls for itself."""
-
-    def notify(self, method: str, params: JSONObject) -> None:
-        """Drop it."""
-
-    async def ask(self, method: str, params: JSONObject) -> JSONObject:
-        """Refuse it."""
-        raise RPCError(jsonrpc.METHOD_NOT_FOUND, f"The gateway does not answer {method}.")
-
-    def notified(self, method: str, params: JSONObject) -> None:
-        """Drop it."""
-
-    async def asked(self, method: str, params: JSONObject) -> JSONObject:
-        """Refuse it."""
-        return await self.ask(method, params)
 
 
 def _owner(call: Call, server: ServerEntry) -> Owner | None:

@@ -36,19 +36,27 @@ def is_at_least(level: object, minimum: str) -> bool:
 
 
 class ClientSession:
-    """One legacy session of a client with one endpoint."""
+    """One legacy session of a client with one endpoint.
+
+    `only` is the one stream of a transport that has no stream for each answer.
+    """
 
     def __init__(
-        self, principal: Principal, place: tuple[str, str | None], client: ClientFacts, version: str
+        self,
+        principal: Principal,
+        place: tuple[str, str | None],
+        client: ClientFacts,
+        version: str,
+        only: Stream | None = None,
     ) -> None:
-        self.id = secrets.token_urlsafe(24)
+        self.id = self.new_id()
         self.principal = principal
         self.project, self.server = place
         self.client = client
         self.version = version
         self.log_level: str | None = None
         self.used = time.monotonic()
-        self.standalone = Stream(STANDALONE, is_resumable=True, capacity=1000)
+        self.standalone = only or Stream(STANDALONE, is_resumable=True, capacity=1000)
         self.subscriptions: set[tuple[str, str]] = set()
         self.upstreams: set[str] = set()
         self.calls: dict[jsonrpc.RequestId, asyncio.Task[None]] = {}
@@ -56,6 +64,11 @@ class ClientSession:
         self._stream_ids = count(1)
         self._ask_ids = count(1)
         self._asks: dict[jsonrpc.RequestId, asyncio.Future[JSONObject]] = {}
+
+    @staticmethod
+    def new_id() -> str:
+        """Return an id that nobody can guess."""
+        return secrets.token_urlsafe(24)
 
     @property
     def owner_key(self) -> str:

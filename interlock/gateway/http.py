@@ -1,6 +1,7 @@
 """The few pieces of HTTP that the endpoints need, on plain ASGI."""
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
@@ -111,3 +112,29 @@ async def send_failure(
         headers.append((b"connection", b"close"))
     await send_body(send, status, dumps(jsonrpc.failure(request_id, fault)), headers)
     return status
+
+
+async def send_part(send: Send, part: bytes) -> None:
+    """Send a part of an answer that goes on."""
+    await send({"type": "http.response.body", "body": part, "more_body": True})
+
+
+async def until_gone(receive: Receive, reply: Coroutine[None, None, None]) -> bool:
+    """Run `reply` to its end, or until the client closes the connection; then return False."""
+    sending = asyncio.create_task(reply)
+    gone = asyncio.create_task(_disconnected(receive))
+    try:
+        await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not sending.done():
+            return False
+        sending.result()
+        return True
+    finally:
+        sending.cancel()
+        gone.cancel()
+        await asyncio.wait({sending, gone})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

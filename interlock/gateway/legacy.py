@@ -61,14 +61,22 @@ class LegacyClients:
         self._listeners: dict[str, Listener] = {}
 
     def open(
-        self, principal: Principal, view: View, place: tuple[str, str | None], params: JSONObject
+        self,
+        principal: Principal,
+        view: View,
+        place: tuple[str, str | None],
+        params: JSONObject,
+        only: Stream | None = None,
     ) -> tuple[ClientSession, JSONObject]:
-        """Open a session and return it with the result of `initialize`. Raises TooMany."""
+        """Open a session and return it with the result of `initialize`. Raises TooMany.
+
+        `only` is the stream of a transport that sends everything on one.
+        """
         wanted = params.get("protocolVersion")
         if not isinstance(wanted, str):
             raise BadInput('"params.protocolVersion" must be the version that the client speaks.')
         version = wanted if wanted in LEGACY_VERSIONS else LATEST_LEGACY
-        session = ClientSession(principal, place, facts_of(params), version)
+        session = ClientSession(principal, place, facts_of(params), version, only)
         self.sessions.add(session)
         listener = Listener(*place, session.announce)
         self._listeners[session.id] = listener
@@ -123,7 +131,8 @@ class LegacyClients:
         else:
             to.send(jsonrpc.result(request.id, result))
         finally:
-            to.end()
+            if to is not session.standalone:
+                to.end()
             session.touch()
 
     async def _result(

@@ -4,7 +4,6 @@ Source: 2026-07-28 and 2025-11-25, basic/transports.
 """
 
 import asyncio
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -24,6 +23,8 @@ from interlock.gateway.http import (
     read_body,
     send_body,
     send_failure,
+    send_part,
+    until_gone,
 )
 from interlock.gateway.legacy import LegacyClients
 from interlock.gateway.modern import ModernClients, ModernRequest, is_modern
@@ -191,7 +192,7 @@ class StreamableHTTP:
             stream, after = session.find_stream(last_event)
         elif not stream.was_followed:
             after = 0
-        await self._until_gone(receive, self._events(arrival, stream, send, {}, after=after))
+        await until_gone(receive, self._events(arrival, stream, send, {}, after=after))
         session.touch()
 
     async def _delete(self, arrival: Arrival, send: Send) -> None:
@@ -223,21 +224,7 @@ class StreamableHTTP:
             else:
                 await self._events(arrival, stream, send, extra, primed=primed)
 
-        return await self._until_gone(receive, reply())
-
-    async def _until_gone(self, receive: Receive, reply: Coroutine[None, None, None]) -> bool:
-        sending = asyncio.create_task(reply)
-        gone = asyncio.create_task(_disconnected(receive))
-        try:
-            await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not sending.done():
-                return False
-            sending.result()
-            return True
-        finally:
-            sending.cancel()
-            gone.cancel()
-            await asyncio.wait({sending, gone})
+        return await until_gone(receive, reply())
 
     async def _lone(
         self, arrival: Arrival, stream: Stream, send: Send, extra: dict[str, str]
@@ -262,24 +249,15 @@ class StreamableHTTP:
         headers = [*SSE_HEADERS, *_headers(arrival, extra)]
         await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
         if primed:
-            await _send_part(send, encode(b"", event_id=f"{stream.id}-0"))
+            await send_part(send, encode(b"", event_id=f"{stream.id}-0"))
         async for event in stream.follow(after, self._keep_alive):
             if event is None:
-                await _send_part(send, KEEP_ALIVE)
+                await send_part(send, KEEP_ALIVE)
                 continue
             event_id = f"{stream.id}-{event.number}" if stream.id else None
             trace.response_bytes += len(event.data)
-            await _send_part(send, encode(event.data, event="message", event_id=event_id))
+            await send_part(send, encode(event.data, event="message", event_id=event_id))
         await send({"type": "http.response.body", "body": b""})
-
-
-async def _send_part(send: Send, part: bytes) -> None:
-    await send({"type": "http.response.body", "body": part, "more_body": True})
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _headers(arrival: Arrival, extra: dict[str, str]) -> list[tuple[bytes, bytes]]:

@@ -176,8 +176,6 @@ class Connection(asyncio.Protocol):
         refusal is seen; the caller sets the deadline. `bodyless` says that the answer has no
         body whatever its headers say. Raises ConnectionFailed and UpstreamFailed.
         """
-        if self._transport.is_closing():
-            raise ConnectionFailed(f"{self._server} ended the connection at once.", sent=False)
         answer = self._answer = asyncio.get_running_loop().create_future()
         self._reset(bodyless=bodyless)
         self._transport.write(message)
@@ -189,13 +187,17 @@ class Connection(asyncio.Protocol):
                 self.abort()
             raise
 
+    def is_closing(self) -> bool:
+        """Say whether the connection has ended, or is about to."""
+        return self._transport.is_closing()
+
     def is_quiet(self) -> bool:
         """Say whether an idle connection is open and silent, looking past the event loop.
 
         Anything that waits to be read can only be the end of the stream or an answer that
         nobody asked for.
         """
-        return not self._transport.is_closing() and not self._poll.poll(0)
+        return not self.is_closing() and not self._poll.poll(0)
 
     def abort(self) -> None:
         """End the connection at once."""
@@ -259,9 +261,8 @@ class Connection(asyncio.Protocol):
             self._keep_alive = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; trailers, which follow the body, are left out."""
-        if self._body is None:
-            self._fields.append((name, value))
+        """Keep a header; trailers come too late to be seen."""
+        self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Hand out the answer, unless it is only an interim one or one that nobody asked for."""
@@ -307,12 +308,11 @@ class Connection(asyncio.Protocol):
             self._keep_alive = False
 
     def _complete(self) -> None:
-        reusable = self._keep_alive and not self._clogged and not self._transport.is_closing()
+        reusable = self._keep_alive and not self._clogged and not self.is_closing()
         self._end(None)
         if not reusable:
             self.abort()
             return
-        self.resume()
         self._reused = True
         self._freed(self)
 

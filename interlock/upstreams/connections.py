@@ -185,10 +185,9 @@ class _Pool:
         return [connection.lost for connection in self._open]
 
     def _pop(self) -> Connection | None:
-        oldest = asyncio.get_running_loop().time() - self._limits.idle_timeout
         while self._idle:
             connection = self._idle.pop()
-            if connection.idle_since > oldest and connection.is_quiet():
+            if connection.is_quiet():
                 return connection
             connection.abort()
         return None
@@ -207,7 +206,7 @@ class _Pool:
             raise self._unreachable(f"no connection within {seconds} seconds") from None
         except (OSError, UnicodeError) as error:
             raise self._unreachable(_explain(error)) from error
-        if connection.lost.done():
+        if connection.is_closing():
             raise self._unreachable("it ended the connection at once")
         self._open.add(connection)
         if self._closed:

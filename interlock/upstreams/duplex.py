@@ -4,15 +4,14 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from interlock.errors import InterlockError, UpstreamFailed, UpstreamUnavailable
 from interlock.protocol.json import JSONObject, as_object, dumps, loads
 from interlock.protocol.versions import META_SUBSCRIPTION
+from interlock.telemetry.logs import get_logger
 from interlock.upstreams.channel import Channel
 from interlock.upstreams.port import Ended, Headers, Hear
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 
 @dataclass(slots=True)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from interlock.errors import UpstreamFailed
+from interlock.errors import RPCError, UpstreamFailed
 from interlock.protocol.json import JSONObject
+from interlock.protocol.jsonrpc import METHOD_NOT_FOUND
 from interlock.protocol.versions import Era
 
 Headers: TypeAlias = Sequence[tuple[str, str]]
@@ -42,6 +43,24 @@ class Peer(Protocol):
     async def asked(self, method: str, params: JSONObject) -> JSONObject:
         """Answer a request that belongs to no call. Raises RPCError."""
         ...
+
+
+class Nobody:
+    """The client where the gateway calls for itself: it hears nothing and answers nothing."""
+
+    def notify(self, method: str, params: JSONObject) -> None:
+        """Drop it."""
+
+    def notified(self, method: str, params: JSONObject) -> None:
+        """Drop it."""
+
+    async def ask(self, method: str, params: JSONObject) -> JSONObject:
+        """Refuse it."""
+        raise RPCError(METHOD_NOT_FOUND, f"Nobody here answers {method}.")
+
+    async def asked(self, method: str, params: JSONObject) -> JSONObject:
+        """Refuse it."""
+        return await self.ask(method, params)
 
 
 class Link(Protocol):

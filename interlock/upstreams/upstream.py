@@ -6,6 +6,7 @@ with them and share one conversation.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -85,6 +86,7 @@ class Upstream:
         self._slots: dict[tuple[Era, str], _Slot] = {}
         self._opening: dict[tuple[Era, str], asyncio.Task[_Slot]] = {}
         self._closed = False
+        self._call_ended = asyncio.Event()
 
     async def start(self) -> ServerFacts:
         """Open the shared session and learn who the server is. Raises UpstreamFailed."""
@@ -138,6 +140,7 @@ class Upstream:
                     raise
             finally:
                 slot.calls -= 1
+                self._call_ended.set()
                 slot.used = time.monotonic()
         raise AssertionError("unreachable")
 
@@ -230,6 +233,26 @@ class Upstream:
             if candidate is slot:
                 del self._slots[key]
                 await slot.session.close()
+
+    async def drained(self, seconds: float) -> None:
+        """Wait until no call is under way, for at most so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while any(slot.calls for slot in self._slots.values()):
+                    self._call_ended.clear()
+                    await self._call_ended.wait()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call is under way in a shared session."""
+        return any(slot.calls for (_, name), slot in self._slots.items() if name == SHARED)
+
+    async def reset(self) -> None:
+        """Close the shared sessions, so that the next use opens them anew."""
+        for era in Era:
+            slot = self._slots.get((era, SHARED))
+            if slot is not None:
+                await self._discard(slot)
 
     async def _make_room(self) -> None:
         if len(self._slots) < self._limits.max_sessions:

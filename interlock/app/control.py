@@ -1,0 +1,119 @@
+"""The control API as one FastAPI application: routes, health, and how errors read."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from interlock import __version__
+from interlock.errors import BadInput, InterlockError, NotFound, TooMany, Unavailable
+from interlock.telemetry.logs import get_logger, log_failure
+from interlock.telemetry.request_ids import new_request_id
+
+log = get_logger(__name__)
+
+Ready = Callable[[], Awaitable[dict[str, str]]]
+
+
+class NoSuchRoute(NotFound):
+    """No route has this path and method."""
+
+    reason = "no_such_route"
+
+
+def control_app(routers: Sequence[APIRouter], ready: Ready) -> FastAPI:
+    """Return the application; `ready` names what is not ready, and why."""
+    app = FastAPI(
+        title="Interlock",
+        version=__version__,
+        description="Build, host, connect and govern MCP servers from one place.",
+        openapi_url="/api/openapi.json",
+        docs_url="/api/docs",
+        redoc_url=None,
+    )
+    for router in routers:
+        app.include_router(router)
+    app.include_router(_health_routes(ready))
+    app.add_exception_handler(InterlockError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unforeseen)
+    return app
+
+
+def _health_routes(ready: Ready) -> APIRouter:
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Say that the process runs."""
+        return {"status": "ok", "version": __version__}
+
+    @router.get("/readyz")
+    async def readyz() -> Response:
+        """Say whether calls can be taken, and if not, what is missing."""
+        missing = await ready()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
+        body = {"status": "not ready" if missing else "ready", "missing": missing}
+        return JSONResponse(body, status)
+
+    return router
+
+
+def error_response(fault: InterlockError) -> Response:
+    """Return how an error reads to a caller of the API; a failure of ours keeps its text."""
+    request_id = new_request_id()
+    log_failure(log, "api.failed", fault, request_id=request_id)
+    is_ours = fault.status == HTTPStatus.INTERNAL_SERVER_ERROR
+    message = "Something went wrong here; the log says more under this request id."
+    error: dict[str, Any] = {
+        "reason": fault.reason,
+        "message": message if is_ours else fault.message,
+        "request_id": request_id,
+    }
+    headers = {"x-request-id": request_id}
+    if isinstance(fault, TooMany):
+        headers["retry-after"] = str(max(1, round(fault.retry_after)))
+    if isinstance(fault, Unavailable):
+        headers["retry-after"] = "5"
+    if fault.status == HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = 'Bearer realm="interlock"'
+    return JSONResponse({"error": error}, fault.status, headers)
+
+
+async def _refused(_request: Request, fault: Exception) -> Response:
+    return error_response(fault if isinstance(fault, InterlockError) else _hidden(fault))
+
+
+async def _invalid(_request: Request, fault: Exception) -> Response:
+    faults = fault.errors() if isinstance(fault, RequestValidationError) else []
+    return error_response(BadInput("\n".join(_explain(each) for each in faults)))
+
+
+def _explain(fault: Any) -> str:
+    place = [str(part) for part in fault["loc"] if part not in {"body", "query", "path"}]
+    if fault["type"] == "json_invalid":
+        return "The body is not valid JSON."
+    return f'"{".".join(place) or "body"}": {fault["msg"]}.'
+
+
+async def _http_error(_request: Request, fault: Exception) -> Response:
+    status = fault.status_code if isinstance(fault, HTTPException) else 500
+    if status == HTTPStatus.NOT_FOUND:
+        return error_response(NoSuchRoute("There is no such route; see /api/docs."))
+    phrase = HTTPStatus(status).phrase
+    return JSONResponse({"error": {"reason": "http_error", "message": f"{phrase}."}}, status)
+
+
+async def _unforeseen(_request: Request, fault: Exception) -> Response:
+    return error_response(_hidden(fault))
+
+
+def _hidden(fault: Exception) -> InterlockError:
+    hidden = InterlockError("Something went wrong here.")
+    hidden.__cause__ = fault
+    return hidden

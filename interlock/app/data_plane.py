@@ -1,0 +1,113 @@
+"""The parts that calls go through: registry, station, gateway."""
+
+import asyncio
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+
+from interlock.app.ground import Ground
+from interlock.errors import InterlockError
+from interlock.gateway.bridging import Bridge
+from interlock.gateway.changes import Changes, Subscriptions
+from interlock.gateway.clients import ClientSessions
+from interlock.gateway.entry import Entry
+from interlock.gateway.ledger import Ledger
+from interlock.gateway.legacy import LegacyClients
+from interlock.gateway.legacy_sse import LegacySSE, Place
+from interlock.gateway.modern import ModernClients
+from interlock.gateway.parking import Parking
+from interlock.gateway.pipeline import Pipeline
+from interlock.gateway.routes import Endpoints
+from interlock.gateway.streamable_http import StreamableHTTP
+from interlock.registry.links import Links
+from interlock.registry.registry import Registry
+from interlock.registry.store import ServerStore
+from interlock.settings import Settings
+from interlock.station.station import Station
+from interlock.telemetry.logs import get_logger, log_failure
+from interlock.upstreams.connections import HTTPClient
+
+HOUSEKEEPING_INTERVAL = 10.0  # seconds
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DataPlane:
+    """What carries calls, from the socket to the servers."""
+
+    settings: Settings
+    station: Station
+    registry: Registry
+    legacy: LegacyClients
+    modern: ModernClients
+    parking: Parking
+    endpoints: Endpoints
+
+    def end_streams(self) -> None:
+        """Let every open stream end, so that a shutdown need not wait for its clients."""
+        self.modern.close()
+        for session in self.legacy.sessions:
+            session.standalone.end()
+
+    async def keep_house(self, ground: Ground) -> None:
+        """Expire what is idle and write down what was used, for as long as the program runs."""
+        idle = self.settings.gateway.session_idle
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_INTERVAL)
+            try:
+                self.parking.expire()
+                await self.legacy.expire(idle)
+                await self.registry.expire(idle)
+                await ground.keys.flush_last_used()
+            except InterlockError as fault:
+                log_failure(log, "housekeeping.failed", fault)
+
+
+async def open_data_plane(settings: Settings, ground: Ground, stack: AsyncExitStack) -> DataPlane:
+    """Build the data plane; no server is started yet."""
+    station = Station(settings.station)
+    stack.push_async_callback(station.close)
+    client = HTTPClient()
+    stack.push_async_callback(client.close)
+    changes, subscriptions = Changes(), Subscriptions()
+    registry = Registry(
+        ServerStore(ground.database, ground.vault),
+        ground.projects.list,
+        Links(station, client, settings.gateway, settings.station),
+        changes,
+        subscriptions,
+    )
+    stack.push_async_callback(registry.close)
+    parking = Parking(ground.vault.keyed_hash("request-state", b""))
+    stack.push_async_callback(parking.close)
+    pipeline = Pipeline(Bridge(parking), settings.gateway.page_size)
+    sessions = ClientSessions(settings.gateway.max_sessions)
+    legacy = LegacyClients(pipeline, sessions, changes, subscriptions, registry.upstream)
+    modern = ModernClients(pipeline, changes, subscriptions)
+    entry = Entry(
+        ground.keys.find,
+        lambda: registry.table,
+        Ledger(ground.writer.add),
+        max_body=settings.gateway.max_body,
+    )
+    keep_alive = settings.gateway.keep_alive
+
+    def place_of(server_id: str) -> Place:
+        server = registry.find_anywhere(server_id)
+        return registry.project_name(server), server.definition.name
+
+    endpoints = Endpoints(
+        StreamableHTTP(entry, legacy, modern, keep_alive=keep_alive),
+        LegacySSE(entry, legacy, keep_alive=keep_alive),
+        place_of,
+    )
+    plane = DataPlane(settings, station, registry, legacy, modern, parking, endpoints)
+    house = asyncio.create_task(plane.keep_house(ground), name="housekeeping")
+
+    async def stop_house() -> None:
+        house.cancel()
+        with suppress(asyncio.CancelledError):
+            await house
+
+    stack.push_async_callback(stop_house)
+    return plane

@@ -1,0 +1,220 @@
+"""The whole program: built from the settings, started in order, taken down in turn."""
+
+import os
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from interlock.app.control import control_app
+from interlock.app.data_plane import DataPlane, open_data_plane
+from interlock.app.first_start import FirstStart, leave_credentials, prepare
+from interlock.app.ground import Ground, open_ground
+from interlock.audit import api as audit_api
+from interlock.errors import BadInput, Unavailable
+from interlock.exports import api as exports_api
+from interlock.exports import source_api
+from interlock.gateway.perimeter import Perimeter, allowed_hosts, is_loopback
+from interlock.identity import api as identity_api
+from interlock.identity.entities import Project
+from interlock.identity.principal import Role
+from interlock.registry import api as registry_api
+from interlock.registry.catalogue import GATEWAY
+from interlock.registry.config import ImportedConfig, read_config
+from interlock.registry.importing import Importer
+from interlock.settings import Settings
+from interlock.station import api as station_api
+from interlock.station.conversations import HostedConversation
+from interlock.station.sessions import Conversation, ProcessSessions
+from interlock.upstreams.definition import ServerDefinition, StdioTarget
+
+SAMPLE = ServerDefinition(
+    "sample",
+    StdioTarget(sys.executable, ("-m", "interlock.station.sample_server")),
+    description="A small bundled server, so that the first call works at once.",
+)
+_LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a start has to tell its user."""
+
+    first: FirstStart | None
+    warnings: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+class Program:
+    """The program as one ASGI application; `open` it before serving, `close` it after."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self._plane: DataPlane | None = None
+        self._app: ASGIApp | None = None
+
+    async def open(self, config: Path | None) -> Report:
+        """Build and start everything; `config` is a file of servers for the default project.
+
+        Raises InterlockError with the cure where the settings or the file cannot be used.
+        """
+        imported = _read(config) if config is not None else None
+        try:
+            return await self._open(imported)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _open(self, imported: ImportedConfig | None) -> Report:
+        settings = self._settings
+        ground = await open_ground(settings, self._stack)
+        project, first = await prepare(settings, ground.projects, ground.people, ground.keys)
+        await leave_credentials(settings, project, ground.keys)
+        warnings: list[str] = []
+        if imported is not None:
+            project = await ground.projects.ensure(
+                project.name,
+                naming=imported.options.naming,
+                aliases=imported.options.aliases,
+                open=imported.options.open,
+            )
+        allow_open = is_loopback(settings.host)
+        if project.open:
+            warnings.append(_open_warning(project, allowed=allow_open))
+        plane = await open_data_plane(settings, ground, self._stack)
+        plane.registry.allow_open = allow_open
+        await plane.registry.start()
+        faults = await _take_servers(plane, project, imported, is_first=first is not None)
+        self._plane = plane
+        self._app = self._build_app(ground, plane, project, allow_open=allow_open)
+        return Report(first, tuple(warnings), tuple(faults))
+
+    def _build_app(
+        self, ground: Ground, plane: DataPlane, project: Project, *, allow_open: bool
+    ) -> ASGIApp:
+        settings, registry = self._settings, plane.registry
+        gate, logins = ground.gate(settings, allow_open=allow_open)
+        sessions = self._rest_sessions(plane)
+
+        async def default_owner(request: Request) -> str:
+            access = await gate.project(Role.OWNER)(request, project.name)
+            return access.project.workspace_id
+
+        def address() -> str:
+            return settings.address
+
+        v1 = [
+            registry_api.routes(registry, gate),
+            exports_api.routes(registry, gate, address),
+            audit_api.routes(ground.records, ground.writer, gate.project(Role.REPORTER)),
+        ]
+        routers = [
+            identity_api.routes(
+                gate,
+                logins=logins,
+                projects=ground.projects,
+                keys=ground.keys,
+                on_change=registry.projects_changed,
+            ),
+            *(_below("/api/v1", router) for router in v1),
+            station_api.routes(sessions, default_owner),
+            source_api.project_routes(registry, gate, address),
+            source_api.gateway_routes(registry, gate, lambda: project),
+        ]
+        control = control_app(routers, lambda: _missing(ground))
+        mcp = CORSMiddleware(
+            plane.endpoints,
+            allow_origin_regex=_LOOPBACK_ORIGIN if allow_open else None,
+            allow_origins=[f"https://{host}" for host in settings.allowed_hosts],
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["Mcp-Session-Id", "X-Request-Id"],
+        )
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and plane.endpoints.is_ours(scope["path"]):
+                await mcp(scope, receive, send)
+            else:
+                await control(scope, receive, send)
+
+        hosts = allowed_hosts(settings.host, settings.public_url, settings.allowed_hosts)
+        return Perimeter(app, hosts)
+
+    def _rest_sessions(self, plane: DataPlane) -> ProcessSessions:
+        async def connect(target: StdioTarget, name: str) -> Conversation:
+            return await HostedConversation.open(plane.station, target, name, GATEWAY)
+
+        sessions = ProcessSessions(connect, self._settings.station)
+        self._stack.push_async_callback(sessions.close)
+        return sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if self._app is None:
+            raise Unavailable("Interlock is not open yet.")
+        await self._app(scope, receive, send)
+
+    def end_streams(self) -> None:
+        """Let every open stream end, before a shutdown waits for what is under way."""
+        if self._plane is not None:
+            self._plane.end_streams()
+
+    async def close(self) -> None:
+        """Stop everything, in the reverse order of its start."""
+        await self._stack.aclose()
+
+
+async def _take_servers(
+    plane: DataPlane, project: Project, imported: ImportedConfig | None, *, is_first: bool
+) -> list[str]:
+    if imported is None:
+        if is_first and not plane.registry.servers(project.id):
+            await plane.registry.add(project.id, SAMPLE)
+        return []
+    taken = await Importer(plane.registry).take_all(project, imported)
+    faults = [fault.message for fault in imported.faults]
+    return faults + [f"Server {each.name}: {each.error}" for each in taken if each.error]
+
+
+def _read(config: Path) -> ImportedConfig:
+    try:
+        text_of_file = config.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{config} cannot be read: {error.strerror}; check --config.") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{config} is not UTF-8 text; check --config.") from None
+    return read_config(text_of_file, environ=os.environ, source=str(config.absolute()))
+
+
+def _open_warning(project: Project, *, allowed: bool) -> str:
+    if allowed:
+        return (
+            f"Project {project.name} is OPEN: every program on this machine may use its tools "
+            'without a key. Remove "open" from the configuration file to change that.'
+        )
+    return (
+        f"Project {project.name} is marked as open, but this address is not loopback only: "
+        "callers need a key all the same."
+    )
+
+
+def _below(prefix: str, router: APIRouter) -> APIRouter:
+    outer = APIRouter(prefix=prefix)
+    outer.include_router(router)
+    return outer
+
+
+async def _missing(ground: Ground) -> dict[str, str]:
+    try:
+        async with ground.database.reading() as session:
+            await session.execute(text("SELECT 1"))
+    except (SQLAlchemyError, OSError):
+        return {"database": "The database does not answer."}
+    return {}

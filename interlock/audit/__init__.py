@@ -1,0 +1,1 @@
+"""What happened: one record per call, refused ones too, never the contents."""

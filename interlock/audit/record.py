@@ -1,0 +1,127 @@
+"""The record of one call: who asked for what, how it ended and how long it took; no contents."""
+
+import math
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, Literal, TypeAlias, TypeGuard
+from urllib.parse import urlsplit, urlunsplit
+
+from interlock.protocol.versions import Era
+from interlock.telemetry.request_ids import SortableIds
+
+Outcome: TypeAlias = Literal["ok", "refused", "failed", "tool_error", "input_required", "cancelled"]
+
+RECORD_ID_LENGTH: Final = 26
+TEXT_LIMITS: Final = {
+    "id": RECORD_ID_LENGTH,
+    "project": 128,
+    "server": 128,
+    "principal_kind": 32,
+    "principal_id": 128,
+    "principal_name": 256,
+    "method": 128,
+    "target": 256,
+    "transport": 32,
+    "reason": 64,
+    "request_id": 64,
+    "trace_id": 32,
+    "client_name": 256,
+}
+_INTEGERS: Final = ("http_status", "rpc_code", "request_bytes", "response_bytes")
+_DURATIONS: Final = ("queue_ms", "upstream_ms", "total_ms")
+_INT64: Final = 1 << 63
+
+_RECORD_IDS: Final = SortableIds(length=RECORD_ID_LENGTH)
+
+
+def new_record_id() -> str:
+    """Return an id for a record: 26 characters that sort by time."""
+    return _RECORD_IDS.new()
+
+
+def is_record_id(value: Any) -> TypeGuard[str]:
+    """Tell whether `value` has the form of a record's id."""
+    if not isinstance(value, str) or len(value) != RECORD_ID_LENGTH:
+        return False
+    return value.isascii() and value.isalnum()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One call. Times are milliseconds, sizes bytes, `time` the moment the call arrived.
+
+    It ended on three levels: `http_status` is what HTTP said, `rpc_code` the JSON-RPC error if
+    there was one, `tool_error` what a tool said of itself. `outcome` sums them up, `reason` is the
+    one word of a refusal or failure. `queue_ms` is the time in the gateway before the upstream had
+    the call; `upstream_ms` is None where it never got it. `target` is the tool, prompt or resource
+    as the caller named it.
+    """
+
+    time: datetime
+    project: str
+    server: str | None = None
+    principal_kind: str
+    principal_id: str
+    principal_name: str
+    method: str
+    target: str | None = None
+    era: Era | None = None
+    transport: str
+    http_status: int
+    rpc_code: int | None = None
+    outcome: Outcome
+    reason: str | None = None
+    tool_error: bool | None = None
+    queue_ms: float = 0.0
+    upstream_ms: float | None = None
+    total_ms: float
+    request_bytes: int = 0
+    response_bytes: int = 0
+    request_id: str
+    trace_id: str | None = None
+    client_name: str | None = None
+    id: str = field(default_factory=new_record_id)
+
+    def __post_init__(self) -> None:
+        if self.time.tzinfo is None:
+            raise ValueError("The time of a record needs a zone.")
+
+
+def resource_target(uri: str) -> str:
+    """Return a resource's URI as a record may keep it: without query, fragment and credentials."""
+    try:
+        parts = urlsplit(uri)
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit((parts.scheme, host, parts.path, "", ""))
+    except ValueError:
+        return uri.partition("?")[0].partition("#")[0]
+
+
+def fitted(record: Record) -> Record:
+    """Return `record` so that every database takes it.
+
+    Callers and servers choose names, codes and ids; one that no column holds would otherwise keep
+    its whole batch from being written, for ever.
+    """
+    changes: dict[str, Any] = {}
+    for name, limit in TEXT_LIMITS.items():
+        text = getattr(record, name)
+        if text is not None and not _fits(text, limit):
+            changes[name] = _fit(text, limit)
+    for name in _INTEGERS:
+        number = getattr(record, name)
+        if number is not None and not -_INT64 <= number < _INT64:
+            changes[name] = max(-_INT64, min(number, _INT64 - 1))
+    for name in _DURATIONS:
+        duration = getattr(record, name)
+        if duration is not None and not math.isfinite(duration):
+            changes[name] = 0.0
+    return replace(record, **changes) if changes else record
+
+
+def _fits(text: str, limit: int) -> bool:
+    return len(text) <= limit and text.isascii() and "\0" not in text
+
+
+def _fit(text: str, limit: int) -> str:
+    return text[:limit].replace("\0", "�").encode("utf-8", "replace").decode()

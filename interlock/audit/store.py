@@ -1,0 +1,139 @@
+"""All SQL on records: batches in, pages out, old ones away."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, Final, cast
+
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    RowMapping,
+    Table,
+    delete,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from interlock.audit.filters import Position, RecordFilter
+from interlock.audit.models import RecordRow
+from interlock.audit.record import Record, fitted, is_record_id
+from interlock.errors import NotFound, Unavailable
+from interlock.protocol.versions import Era
+from interlock.storage.database import Database
+
+_TABLE: Final = cast("Table", RecordRow.__table__)
+_COLUMNS: Final = tuple(column.name for column in fields(Record))
+_EQUAL: Final = ("server", "target", "method", "outcome", "era", "request_id")
+
+
+class RecordsUnavailable(Unavailable):
+    """The database of records does not answer, or refuses to write."""
+
+    reason = "records_unavailable"
+
+
+class RecordStore:
+    """The records in the database. Every method raises RecordsUnavailable where it fails."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        dialect = postgresql if database.engine.dialect.name == "postgresql" else sqlite
+        self._insert = dialect.insert(_TABLE).on_conflict_do_nothing(index_elements=["id"])
+
+    async def add(self, records: Sequence[Record]) -> None:
+        """Write a batch in one transaction; records that are already there stay as they are."""
+        async with self._writing() as session:
+            await session.execute(self._insert, [_row(fitted(record)) for record in records])
+
+    async def get(self, project: str, record_id: str) -> Record:
+        """Return one record. Raises NotFound."""
+        asked = select(_TABLE).where(_TABLE.c.project == project, _TABLE.c.id == record_id)
+        found = await self._read(asked) if is_record_id(record_id) else []
+        if not found:
+            raise NotFound("This project has no such record.")
+        return found[0]
+
+    async def page(
+        self, project: str, asked: RecordFilter, *, after: Position | None, limit: int
+    ) -> list[Record]:
+        """Return up to `limit` records, newest first, that come `after` a position in the list."""
+        table = _TABLE.c
+        chosen = select(_TABLE).where(table.project == project, *_conditions(asked))
+        if after is not None:
+            place = tuple_(literal(after.time, table.time.type), literal(after.id, table.id.type))
+            chosen = chosen.where(tuple_(table.time, table.id) < place)
+        return await self._read(chosen.order_by(table.time.desc(), table.id.desc()).limit(limit))
+
+    async def pages(
+        self, project: str, asked: RecordFilter, *, size: int = 500
+    ) -> AsyncIterator[list[Record]]:
+        """Yield all records page by page, newest first; no transaction stays open in between."""
+        after: Position | None = None
+        while page := await self.page(project, asked, after=after, limit=size):
+            yield page
+            after = Position.of(page[-1])
+
+    async def delete_before(self, moment: datetime, *, limit: int) -> int:
+        """Delete up to `limit` of the oldest records from before `moment`; return how many."""
+        old = select(_TABLE.c.id).where(_TABLE.c.time < moment)
+        old = old.order_by(_TABLE.c.time).limit(limit)
+        async with self._writing() as session:
+            gone = await session.execute(delete(_TABLE).where(_TABLE.c.id.in_(old)))
+            return cast("CursorResult[Any]", gone).rowcount
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncGenerator[AsyncSession]:
+        try:
+            async with self._database.transaction() as session:
+                yield session
+        except (SQLAlchemyError, OSError) as error:
+            raise _unavailable(error) from error
+
+    async def _read(self, statement: Any) -> list[Record]:
+        try:
+            async with self._database.reading() as session:
+                return [_record(row) for row in (await session.execute(statement)).mappings()]
+        except (SQLAlchemyError, OSError) as error:
+            raise _unavailable(error) from error
+
+
+def _unavailable(error: Exception) -> RecordsUnavailable:
+    return RecordsUnavailable(f"The database of records does not answer ({type(error).__name__}).")
+
+
+def _conditions(asked: RecordFilter) -> list[ColumnElement[bool]]:
+    table = _TABLE.c
+    wanted = {name: getattr(asked, name) for name in _EQUAL}
+    conditions: list[ColumnElement[bool]] = [
+        table[name] == value for name, value in wanted.items() if value is not None
+    ]
+    if asked.principal is not None:
+        names = (table.principal_id, table.principal_name)
+        conditions.append(or_(*(name == asked.principal for name in names)))
+    if asked.since is not None:
+        conditions.append(table.time >= asked.since)
+    if asked.until is not None:
+        conditions.append(table.time < asked.until)
+    if asked.min_ms is not None:
+        conditions.append(table.total_ms >= asked.min_ms)
+    return conditions
+
+
+def _row(record: Record) -> dict[str, Any]:
+    row = {name: getattr(record, name) for name in _COLUMNS}
+    row["era"] = record.era.value if record.era is not None else None
+    return row
+
+
+def _record(row: RowMapping) -> Record:
+    values = dict(row)
+    if values["era"] is not None:
+        values["era"] = Era(values["era"])
+    return Record(**{str(name): value for name, value in values.items()})

@@ -1,0 +1,1 @@
+"""Files for others, made from what Interlock knows."""

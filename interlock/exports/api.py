@@ -1,0 +1,117 @@
+"""Client configurations over the API: one for all servers, or one entry for each."""
+
+from collections.abc import Callable
+from typing import Literal
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+
+from interlock.exports.clients import CLIENTS, Endpoint, render
+from interlock.identity.entities import Project
+from interlock.identity.gate import Gate, ProjectAccess
+from interlock.identity.principal import Role
+from interlock.registry.registry import Registry
+
+
+class ClientView(BaseModel):
+    """A client that configurations can be written for."""
+
+    id: str
+    title: str
+    path_hint: str
+    language: str
+
+
+class ConfigurationBody(BaseModel):
+    """What to write: `unified` for one entry that has all servers; `key` goes into the text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    unified: bool = True
+    key: str | None = Field(default=None, repr=False)
+
+
+class ConfigurationView(BaseModel):
+    """A configuration ready to paste, and where it belongs."""
+
+    client: str
+    title: str
+    path_hint: str
+    language: Literal["json", "toml", "python"]
+    text: str
+
+
+def endpoints(
+    registry: Registry, project: Project, address: str, *, unified: bool
+) -> list[Endpoint]:
+    """Return the addresses that a client of a project is to know."""
+    if unified:
+        return [
+            Endpoint(
+                name="interlock" if project.name == "default" else f"interlock-{project.name}",
+                url=f"{address}/mcp/{project.name}",
+                sse_url=f"{address}/sse/{project.name}",
+                timeout=max(
+                    (each.definition.timeout for each in registry.servers(project.id)), default=60
+                ),
+            )
+        ]
+    return [
+        Endpoint(
+            name=server.definition.name,
+            url=f"{address}/mcp/{project.name}/{quote(server.definition.name)}",
+            sse_url=f"{address}/sse/{project.name}/{quote(server.definition.name)}",
+            timeout=server.definition.timeout,
+            auto_approve=server.definition.auto_approve,
+        )
+        for server in registry.servers(project.id)
+        if not server.definition.disabled
+    ]
+
+
+def routes(registry: Registry, gate: Gate, address: Callable[[], str]) -> APIRouter:
+    """Return the routes below `/api/v1`; `address` is what clients call us by."""
+    router = APIRouter(prefix="/projects/{project}/clients", tags=["clients"])
+
+    @router.get("", dependencies=[Depends(gate.project(Role.REPORTER))])
+    async def list_clients() -> list[ClientView]:
+        """List the clients that configurations can be written for."""
+        return [
+            ClientView(
+                id=each.id, title=each.title, path_hint=each.file_hint, language=each.language
+            )
+            for each in CLIENTS.values()
+        ]
+
+    def written(access: ProjectAccess, client: str, body: ConfigurationBody) -> ConfigurationView:
+        places = endpoints(registry, access.project, address(), unified=body.unified)
+        made = render(client, places, body.key)
+        return ConfigurationView(
+            client=made.client,
+            title=made.title,
+            path_hint=made.path_hint,
+            language=made.language,
+            text=made.text,
+        )
+
+    @router.get("/{client}")
+    async def show_configuration(
+        client: str,
+        access: ProjectAccess = Depends(gate.project(Role.REPORTER)),
+        *,
+        unified: bool = True,
+    ) -> ConfigurationView:
+        """Write the configuration of a client without a key."""
+        return written(access, client, ConfigurationBody(unified=unified))
+
+    @router.post("/{client}")
+    async def write_configuration(
+        client: str,
+        body: ConfigurationBody,
+        access: ProjectAccess = Depends(gate.project(Role.REPORTER)),
+    ) -> ConfigurationView:
+        """Write the configuration of a client, with the key that the caller gives."""
+        return written(access, client, body)
+
+    return router

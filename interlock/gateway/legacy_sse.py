@@ -1,0 +1,171 @@
+"""The legacy HTTP+SSE endpoint: one stream to the client, a POST for each message from it.
+
+Source: 2024-11-05, basic/transports, "HTTP with SSE".
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+from interlock.errors import BadInput, InterlockError, NotFound, RPCError
+from interlock.gateway.call import Trace
+from interlock.gateway.clients import ClientSession
+from interlock.gateway.entry import Arrival, Entry
+from interlock.gateway.http import (
+    SSE_HEADERS,
+    ClientGone,
+    MethodNotAllowed,
+    Receive,
+    Scope,
+    Send,
+    check_content_type,
+    read_body,
+    send_body,
+    send_failure,
+    send_part,
+    until_gone,
+)
+from interlock.gateway.legacy import LegacyClients
+from interlock.gateway.streams import Stream
+from interlock.identity.principal import Principal
+from interlock.protocol import jsonrpc
+from interlock.protocol.json import JSONObject
+from interlock.protocol.sse import KEEP_ALIVE, encode
+from interlock.protocol.versions import Era
+
+Place = tuple[str, str | None]
+
+
+class _Connection:
+    """One open stream; its session begins with `initialize`."""
+
+    def __init__(self, principal: Principal, place: Place) -> None:
+        self.principal = principal
+        self.place = place
+        self.stream = Stream("", is_resumable=False)
+        self.session: ClientSession | None = None
+
+
+class LegacySSE:
+    """Serves the GET that opens a stream, and the POSTs to the endpoint that it names."""
+
+    def __init__(self, entry: Entry, legacy: LegacyClients, *, keep_alive: float) -> None:
+        self._entry = entry
+        self._legacy = legacy
+        self._keep_alive = keep_alive
+        self._connections: dict[str, _Connection] = {}
+
+    async def stream(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        place: Place,
+        messages: Callable[[str], str],
+    ) -> None:
+        """Serve the GET; `messages` makes the path for the POSTs from the connection's id."""
+        trace = self._entry.trace(scope, "sse")
+        trace.era = Era.LEGACY
+        try:
+            if scope["method"] != "GET":
+                raise MethodNotAllowed("GET opens the event stream; it names where to POST.")
+            arrival = self._entry.admit(scope, place, trace)
+            connection = _Connection(arrival.principal, arrival.place)
+            marker = ClientSession.new_id()
+            self._connections[marker] = connection
+            try:
+                await until_gone(receive, self._events(connection, send, messages(marker)))
+            finally:
+                del self._connections[marker]
+                connection.stream.end()
+                if connection.session is not None:
+                    await self._legacy.close(connection.session)
+        except InterlockError as fault:
+            trace.fail(fault)
+            trace.http_status = await send_failure(send, fault, None, trace.request_id)
+        finally:
+            self._entry.close(trace)
+
+    async def _events(self, connection: _Connection, send: Send, endpoint: str) -> None:
+        start = {"type": "http.response.start", "status": HTTPStatus.OK, "headers": SSE_HEADERS}
+        await send(start)
+        await send_part(send, encode(endpoint.encode(), event="endpoint"))
+        async for event in connection.stream.follow(0, self._keep_alive):
+            part = KEEP_ALIVE if event is None else encode(event.data, event="message")
+            await send_part(send, part)
+        await send({"type": "http.response.body", "body": b""})
+
+    async def message(self, scope: Scope, receive: Receive, send: Send, place: Place) -> None:
+        """Serve a POST to the endpoint of a connection."""
+        trace = self._entry.trace(scope, "sse")
+        trace.era = Era.LEGACY
+        is_recorded_later = False
+        try:
+            if scope["method"] != "POST":
+                raise MethodNotAllowed("Messages are sent by POST.")
+            arrival = self._entry.admit(scope, place, trace)
+            connection = self._find(scope, arrival)
+            check_content_type(arrival.headers)
+            body = await read_body(arrival.headers, receive, self._entry.max_body)
+            trace.request_bytes = len(body)
+            message = jsonrpc.parse(body)
+            self._entry.describe(trace, message)
+            trace.http_status = HTTPStatus.ACCEPTED
+            is_recorded_later = await self._take(connection, arrival, message, trace)
+            await send_body(send, HTTPStatus.ACCEPTED, b"", ())
+        except InterlockError as fault:
+            trace.fail(fault)
+            trace.http_status = await send_failure(send, fault, None, trace.request_id)
+        except ClientGone:
+            trace.outcome = "cancelled"
+        finally:
+            if not is_recorded_later:
+                self._entry.close(trace)
+
+    def _find(self, scope: Scope, arrival: Arrival) -> _Connection:
+        query = scope["query_string"].decode("latin-1").split("&")
+        marker = next((part[11:] for part in query if part.startswith("session_id=")), "")
+        connection = self._connections.get(marker)
+        who = (arrival.principal.kind, arrival.principal.id)
+        if (
+            connection is None
+            or connection.place != arrival.place
+            or (connection.principal.kind, connection.principal.id) != who
+        ):
+            raise NotFound("This session is unknown or has ended; open the event stream again.")
+        return connection
+
+    async def _take(
+        self, connection: _Connection, arrival: Arrival, message: jsonrpc.Message, trace: Trace
+    ) -> bool:
+        """Begin to serve a message; True where its record is written when the answer is known."""
+        session = connection.session
+        if isinstance(message, jsonrpc.Request) and message.method == "initialize":
+            self._initialize(connection, arrival, message)
+        elif session is None:
+            raise BadInput("The session begins with initialize; send it first.")
+        elif isinstance(message, jsonrpc.Response):
+            session.answered(message)
+        elif isinstance(message, jsonrpc.Notification):
+            await self._legacy.notified(session, message)
+        else:
+            task = self._legacy.start(session, arrival.view, message, connection.stream, trace)
+            task.add_done_callback(lambda _: self._entry.close(trace))
+            return True
+        return False
+
+    def _initialize(
+        self, connection: _Connection, arrival: Arrival, message: jsonrpc.Request
+    ) -> None:
+        if connection.session is not None:
+            raise BadInput("This session is initialized already; open another event stream.")
+        try:
+            session, result = self._legacy.open(
+                arrival.principal, arrival.view, arrival.place, message.params, connection.stream
+            )
+        except (InterlockError, RPCError) as fault:
+            arrival.trace.fail(fault)
+            answer: JSONObject = jsonrpc.failure(message.id, fault)
+        else:
+            connection.session = session
+            answer = jsonrpc.result(message.id, result)
+        connection.stream.send(answer)

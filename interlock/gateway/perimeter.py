@@ -1,0 +1,87 @@
+"""Which Host and Origin may reach us: the guard against DNS rebinding, on every route."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from interlock.errors import Forbidden
+from interlock.gateway.http import send_failure
+from interlock.telemetry.request_ids import new_request_id
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class HostRefused(Forbidden):
+    """The request names a host that we are not known by."""
+
+    status = HTTPStatus.MISDIRECTED_REQUEST
+    reason = "host_refused"
+
+
+class OriginRefused(Forbidden):
+    """The request comes from a page of another site."""
+
+    reason = "origin_refused"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def allowed_hosts(bound: str, public_url: str | None, more: Iterable[str]) -> frozenset[str]:
+    """Return the host names that requests may name, without ports."""
+    hosts = {bound.lower(), *(host.lower() for host in more)}
+    if is_loopback(bound) or bound in {"0.0.0.0", "::"}:  # noqa: S104 -- compared, not bound
+        hosts |= LOOPBACK
+    if public_url is not None:
+        hosts.add((urlsplit(public_url).hostname or "").lower())
+    return frozenset(hosts - {"0.0.0.0", "::", ""})  # noqa: S104 -- compared, not bound
+
+
+class Perimeter:
+    """Refuses requests whose Host or Origin is not one of `hosts`, before anything else sees them."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str]) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http":
+            fault = self._fault(scope)
+            if fault is not None:
+                await send_failure(send, fault, None, new_request_id())
+                return
+        await self._app(scope, receive, send)
+
+    def _fault(self, scope: Scope) -> Forbidden | None:
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        hosts = [value for name, value in headers if name == b"host"]
+        if len(hosts) != 1 or _name(hosts[0].decode("latin-1")) not in self._hosts:
+            return HostRefused(
+                "This Host is not one of ours; set INTERLOCK_ALLOWED_HOSTS to the names "
+                "under which clients reach this address."
+            )
+        origins = (value.decode("latin-1") for name, value in headers if name == b"origin")
+        if any(_name(origin.partition("://")[2]) not in self._hosts for origin in origins):
+            return OriginRefused(
+                "Pages of this Origin may not call us; "
+                "add its host to INTERLOCK_ALLOWED_HOSTS to allow them."
+            )
+        return None
+
+
+def _name(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        return ""

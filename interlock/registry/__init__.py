@@ -1,0 +1,1 @@
+"""Which servers exist, and are they well; publishes the routing table."""

@@ -1,0 +1,328 @@
+"""The control API of servers: register, change, test, watch, read what they offer."""
+
+import os
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from interlock.errors import BadInput
+from interlock.gateway.naming import prefixed
+from interlock.identity.gate import Gate, ProjectAccess
+from interlock.identity.principal import Role
+from interlock.protocol.json import JSONObject, as_object, loads_strict
+from interlock.registry.config import definition_from_fields
+from interlock.registry.entities import Server
+from interlock.registry.importing import Importer, ImportResult
+from interlock.registry.registry import Registry
+from interlock.registry.views import (
+    HealthView,
+    LogLineView,
+    ServerView,
+    TrialView,
+    merged_target,
+)
+from interlock.upstreams.definition import ServerDefinition, StdioTarget
+
+_SERVERS = "/projects/{project}/servers"
+_SERVER = "/projects/{project}/servers/{server}"
+_MAX_LINES = 1000
+
+
+class ImportBody(BaseModel):
+    """A configuration as some client writes it.
+
+    `variables` stand for what the file names as `${…}` and go before our own environment.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(max_length=1024 * 1024)
+    source: str = ""
+    dry_run: bool = False
+    variables: dict[str, str] = Field(default_factory=dict, repr=False)
+
+
+class Items(BaseModel):
+    """What a server offers, each item as the server describes it."""
+
+    items: list[dict[str, Any]]
+
+
+class Tools(BaseModel):
+    """A server's tools with their schemas; `exposed_name` is the name at the unified endpoint."""
+
+    tools: list[dict[str, Any]]
+
+
+class Health(BaseModel):
+    """How every server of a project is."""
+
+    servers: list[HealthView]
+
+
+class Logs(BaseModel):
+    """The newest lines of a server's stderr, oldest first."""
+
+    lines: list[LogLineView]
+
+
+def routes(registry: Registry, gate: Gate) -> APIRouter:
+    """Return the routes below `/api/v1`."""
+    router = APIRouter(tags=["servers"])
+    _collection(router, registry, gate)
+    _item(router, registry, gate)
+    _actions(router, registry, gate)
+    _offers(router, registry, gate)
+    return router
+
+
+def _collection(router: APIRouter, registry: Registry, gate: Gate) -> None:
+    importer = Importer(registry)
+
+    @router.get(_SERVERS)
+    async def list_servers(
+        access: ProjectAccess = Depends(gate.project(Role.REPORTER)),
+    ) -> list[ServerView]:
+        """List the servers of a project in the order in which they were registered."""
+        found = registry.servers(access.project.id)
+        return [ServerView.of(server, registry.runner(server)) for server in found]
+
+    @router.post(_SERVERS, status_code=HTTPStatus.CREATED)
+    async def add_server(
+        request: Request, access: ProjectAccess = Depends(gate.project(Role.OWNER))
+    ) -> ServerView:
+        """Register a server and start it. Owners only, for it may name a command."""
+        definition = read_definition(await json_body(request))
+        server = await registry.add(access.project.id, definition)
+        return ServerView.of(server, registry.runner(server))
+
+    @router.post(f"{_SERVERS}/test", dependencies=[Depends(gate.project(Role.OWNER))])
+    async def test_definition(request: Request) -> TrialView:
+        """Try a server without registering it."""
+        body = await json_body(request)
+        definition = read_definition({"name": "the server", **body})
+        return TrialView.of(await registry.test(definition))
+
+    @router.post("/projects/{project}/import")
+    async def import_servers(
+        body: ImportBody, access: ProjectAccess = Depends(gate.project(Role.OWNER))
+    ) -> ImportResult:
+        """Register the servers of a client's configuration; with `dry_run` only say what would."""
+        environ = {**os.environ, **body.variables}
+        return await importer.run(
+            access.project, body.text, environ, source=body.source, dry_run=body.dry_run
+        )
+
+
+def _item(router: APIRouter, registry: Registry, gate: Gate) -> None:
+    @router.get(_SERVER)
+    async def show_server(
+        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER))
+    ) -> ServerView:
+        """Show a server, given by name or id."""
+        found = registry.find(access.project.id, server)
+        return ServerView.of(found, registry.runner(found))
+
+    @router.patch(_SERVER)
+    async def change_server(
+        server: str, request: Request, access: ProjectAccess = Depends(gate.project(Role.OWNER))
+    ) -> ServerView:
+        """Change some fields of a server; a secret given as `***` stays as it is."""
+        found = registry.find(access.project.id, server)
+        fields = {**fields_of(found.definition), **_snake(await json_body(request))}
+        return await _changed(registry, found, fields)
+
+    @router.put(_SERVER)
+    async def replace_server(
+        server: str, request: Request, access: ProjectAccess = Depends(gate.project(Role.OWNER))
+    ) -> ServerView:
+        """Give a server another definition."""
+        found = registry.find(access.project.id, server)
+        body = await json_body(request)
+        return await _changed(registry, found, {"name": found.definition.name, **body})
+
+    @router.delete(_SERVER, status_code=HTTPStatus.NO_CONTENT)
+    async def remove_server(
+        server: str, access: ProjectAccess = Depends(gate.project(Role.OWNER))
+    ) -> None:
+        """Stop a server and forget it."""
+        await registry.remove(registry.find(access.project.id, server))
+
+
+def _actions(router: APIRouter, registry: Registry, gate: Gate) -> None:
+    async def switch(access: ProjectAccess, name: str, *, disabled: bool) -> ServerView:
+        found = registry.find(access.project.id, name)
+        return await _changed(
+            registry, found, {**fields_of(found.definition), "disabled": disabled}
+        )
+
+    @router.post(f"{_SERVER}/enable")
+    async def enable_server(
+        server: str, access: ProjectAccess = Depends(gate.project(Role.OWNER))
+    ) -> ServerView:
+        """Enable a server and start it."""
+        return await switch(access, server, disabled=False)
+
+    @router.post(f"{_SERVER}/disable")
+    async def disable_server(
+        server: str, access: ProjectAccess = Depends(gate.project(Role.OWNER))
+    ) -> ServerView:
+        """Disable a server and stop it; calls under way are let finish."""
+        return await switch(access, server, disabled=True)
+
+    @router.post(f"{_SERVER}/restart")
+    async def restart_server(
+        server: str, access: ProjectAccess = Depends(gate.project(Role.OWNER))
+    ) -> ServerView:
+        """Start a server anew."""
+        found = registry.find(access.project.id, server)
+        await registry.restart(found)
+        return ServerView.of(found, registry.runner(found))
+
+    @router.post(f"{_SERVER}/test")
+    async def test_server(
+        server: str, access: ProjectAccess = Depends(gate.project(Role.DEVELOPER))
+    ) -> TrialView:
+        """Open a second connection to a server, read what it offers, and close it."""
+        found = registry.find(access.project.id, server)
+        return TrialView.of(await registry.test(found.definition))
+
+    @router.get(f"{_SERVER}/logs")
+    async def read_logs(
+        server: str,
+        lines: int = Query(200, ge=1, le=_MAX_LINES),
+        access: ProjectAccess = Depends(gate.project(Role.DEVELOPER)),
+    ) -> Logs:
+        """Read the newest lines that a server wrote to stderr."""
+        found = registry.find(access.project.id, server)
+        newest = registry.log_of(found).lines(lines)
+        return Logs(lines=[LogLineView.of(line) for line in newest])
+
+
+def _offers(router: APIRouter, registry: Registry, gate: Gate) -> None:
+    def offered(access: ProjectAccess, name: str, kind: Any) -> list[JSONObject]:
+        return offers(registry, registry.find(access.project.id, name), kind)
+
+    @router.get(f"{_SERVER}/tools")
+    async def list_tools(
+        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER))
+    ) -> Tools:
+        """List a server's tools with their JSON Schemas."""
+        found = registry.find(access.project.id, server)
+        tools = offers(registry, found, "tools")
+        name = found.definition.name
+        return Tools(
+            tools=[{**tool, "exposed_name": prefixed(name, str(tool["name"]))} for tool in tools]
+        )
+
+    @router.get(f"{_SERVER}/resources")
+    async def list_resources(
+        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER))
+    ) -> Items:
+        """List a server's resources."""
+        return Items(items=offered(access, server, "resources"))
+
+    @router.get(f"{_SERVER}/resource-templates")
+    async def list_templates(
+        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER))
+    ) -> Items:
+        """List a server's resource templates."""
+        return Items(items=offered(access, server, "resourceTemplates"))
+
+    @router.get(f"{_SERVER}/prompts")
+    async def list_prompts(
+        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER))
+    ) -> Items:
+        """List a server's prompts."""
+        return Items(items=offered(access, server, "prompts"))
+
+    @router.get("/projects/{project}/tools")
+    async def list_all_tools(
+        access: ProjectAccess = Depends(gate.project(Role.REPORTER)),
+    ) -> Tools:
+        """List the tools of all servers, under the names that clients see."""
+        view = registry.table.project(access.project.name).unified
+        return Tools(
+            tools=[
+                {
+                    **tool,
+                    "exposed_name": tool["name"],
+                    "server": view.tools[tool["name"]].server.name,
+                }
+                for tool in view.lists["tools"]
+            ]
+        )
+
+    @router.get("/projects/{project}/health")
+    async def show_health(
+        access: ProjectAccess = Depends(gate.project(Role.REPORTER)),
+    ) -> Health:
+        """Show how every server is, with its last error and response time."""
+        found = registry.servers(access.project.id)
+        return Health(servers=[HealthView.of(each, registry.runner(each)) for each in found])
+
+
+def offers(registry: Registry, server: Server, kind: Any) -> list[JSONObject]:
+    """Return what a server offers of one kind, as last seen."""
+    runner = registry.runner(server)
+    catalogue = runner.catalogue if runner is not None else server.catalogue
+    return list(catalogue.items.get(kind, ())) if catalogue is not None else []
+
+
+def read_definition(body: JSONObject) -> ServerDefinition:
+    """Read a server from an API body. Raises BadInput naming the field."""
+    fields = dict(body)
+    name = fields.pop("name", None)
+    if not isinstance(name, str):
+        raise BadInput('"name" is missing; it must be the name of the server.')
+    return definition_from_fields(name, fields)
+
+
+async def json_body(request: Request) -> JSONObject:
+    """Return the body of a request as an object. Raises BadInput."""
+    body = as_object(loads_strict(await request.body()))
+    if body is None:
+        raise BadInput("The body must be a JSON object.")
+    return body
+
+
+def fields_of(definition: ServerDefinition) -> JSONObject:
+    """Return a definition as the fields that it could be read from again."""
+    target = definition.target
+    fields: JSONObject = {
+        "name": definition.name,
+        "type": definition.transport,
+        "timeout": definition.timeout,
+        "auto_approve": list(definition.auto_approve),
+        "disabled": definition.disabled,
+        "description": definition.description,
+    }
+    if isinstance(target, StdioTarget):
+        values = {"command": target.command, "args": list(target.args), "env": dict(target.env)}
+        return {**fields, **values, "cwd": target.cwd}
+    return {**fields, "url": target.url, "headers": dict(target.headers)}
+
+
+def _snake(body: JSONObject) -> JSONObject:
+    changed = dict(body)
+    if "autoApprove" in changed:
+        changed["auto_approve"] = changed.pop("autoApprove")
+    if "command" in changed or "url" in changed:
+        # Another way to reach the server is another transport, unless the caller says which.
+        changed.setdefault("type", None)
+        for name in ("command", "args", "env", "cwd") if "url" in changed else ("url", "headers"):
+            changed.setdefault(name, None)
+    return changed
+
+
+async def _changed(registry: Registry, found: Server, fields: JSONObject) -> ServerView:
+    definition = read_definition(fields)
+    target = merged_target(found.definition.target, definition.target)
+    changed = await registry.change(
+        found,
+        replace(definition, target=target),
+    )
+    return ServerView.of(changed, registry.runner(changed))

@@ -1,0 +1,71 @@
+"""Reading everything that a server offers: all lists, all pages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from interlock import __version__
+from interlock.errors import RPCError
+from interlock.gateway.table import Catalogue, Kind
+from interlock.protocol.json import JSONObject, as_list, as_object
+from interlock.protocol.versions import Era
+from interlock.upstreams.legacy import LegacySession
+from interlock.upstreams.modern import ModernSession, request_meta
+from interlock.upstreams.port import ClientFacts, Nobody, ProtocolBroken
+
+MAX_PAGES = 200
+GATEWAY: ClientFacts = ClientFacts(
+    {"name": "interlock", "title": "Interlock", "version": __version__}
+)
+_METHODS: Mapping[Kind, tuple[str, str]] = {
+    "tools": ("tools/list", "tools"),
+    "resources": ("resources/list", "resources"),
+    "resourceTemplates": ("resources/templates/list", "resources"),
+    "prompts": ("prompts/list", "prompts"),
+}
+
+
+@dataclass(slots=True)
+class _Hints:
+    ttl_ms: int | None = None
+    is_private: bool = False
+
+    def take(self, page: JSONObject) -> None:
+        ttl = page.get("ttlMs")
+        if isinstance(ttl, int):
+            self.ttl_ms = ttl if self.ttl_ms is None else min(self.ttl_ms, ttl)
+        self.is_private = self.is_private or page.get("cacheScope") == "private"
+
+
+async def read_catalogue(session: LegacySession | ModernSession, name: str) -> Catalogue:
+    """Return what the server offers now. Raises RPCError and UpstreamFailed."""
+    facts = session.facts
+    items: dict[Kind, tuple[JSONObject, ...]] = {}
+    hints = _Hints()
+    for kind, (method, capability) in _METHODS.items():
+        if capability in facts.capabilities:
+            items[kind] = await _read_list(session, name, kind, method, hints)
+    return Catalogue(facts, items, ttl_ms=max(0, hints.ttl_ms or 0), is_private=hints.is_private)
+
+
+async def _read_list(
+    session: LegacySession | ModernSession, name: str, kind: Kind, method: str, hints: _Hints
+) -> tuple[JSONObject, ...]:
+    found: list[JSONObject] = []
+    params: JSONObject = {}
+    if session.facts.era is Era.MODERN:
+        params["_meta"] = request_meta(GATEWAY)
+    for _ in range(MAX_PAGES):
+        try:
+            page = await session.request(method, params, Nobody())
+        except RPCError:
+            if kind != "resourceTemplates":
+                raise
+            # Templates are part of the resources capability, but many servers have no such list.
+            return ()
+        hints.take(page)
+        found += [item for each in as_list(page.get(kind)) or () if (item := as_object(each))]
+        cursor = page.get("nextCursor")
+        if cursor is None:
+            return tuple(found)
+        params = {**params, "cursor": cursor}
+    raise ProtocolBroken(f"{name} has more than {MAX_PAGES} pages of {kind}.")

@@ -1,0 +1,113 @@
+"""How a definition becomes a live upstream, for keeps or for a test."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from interlock.errors import InterlockError, RPCError, UpstreamFailed
+from interlock.gateway.table import Catalogue
+from interlock.registry.catalogue import GATEWAY
+from interlock.registry.entities import Server
+from interlock.registry.runner import ServerRunner
+from interlock.registry.trial import Trial
+from interlock.settings import GatewaySettings, StationSettings
+from interlock.station.connector import StdioConnector
+from interlock.station.logs import LogWriter, Mask, ServerLog
+from interlock.station.station import Station
+from interlock.upstreams.connections import HTTPClient
+from interlock.upstreams.definition import ServerDefinition, StdioTarget
+from interlock.upstreams.port import Connector, Nobody, Peer
+from interlock.upstreams.sse import SSEConnector
+from interlock.upstreams.streamable_http import HTTPConnector
+from interlock.upstreams.upstream import Owner, SessionLimits, Upstream
+
+
+class Links:
+    """Builds upstreams from the station's processes and the shared HTTP client."""
+
+    def __init__(
+        self,
+        station: Station,
+        client: HTTPClient,
+        gateway: GatewaySettings,
+        settings: StationSettings,
+    ) -> None:
+        self._station = station
+        self._client = client
+        self._limits = SessionLimits(settings.start_timeout, gateway.sessions_per_server)
+
+    def new_log(self) -> ServerLog:
+        """Return an empty log for a server."""
+        return self._station.new_log()
+
+    def notes(self, log: ServerLog, definition: ServerDefinition) -> LogWriter:
+        """Return a writer into a server's log that masks the server's secrets."""
+        return log.writer(Mask(_secrets(definition)))
+
+    def upstream(
+        self,
+        server: Server,
+        *,
+        peer: Peer,
+        down: Callable[[UpstreamFailed], None],
+        log: ServerLog,
+    ) -> Upstream:
+        """Return the upstream of a registered server; nothing is opened yet."""
+        return Upstream(
+            server.definition.name,
+            self._connectors(server.definition, log),
+            Owner("", GATEWAY, peer),
+            down=down,
+            eras=server.eras,
+            limits=self._limits,
+        )
+
+    def _connectors(self, definition: ServerDefinition, log: ServerLog) -> tuple[Connector, ...]:
+        name, target = definition.name, definition.target
+        if isinstance(target, StdioTarget):
+            return (StdioConnector(self._station, target, name, log),)
+        sse = SSEConnector(self._client, target, name)
+        if target.legacy_sse:
+            return (sse,)
+        return (HTTPConnector(self._client, target, name), sse)
+
+    async def test(
+        self,
+        definition: ServerDefinition,
+        read: Callable[[Upstream], Awaitable[Catalogue]],
+    ) -> Trial:
+        """Open `definition`, read what it offers, and close it again, whatever happens."""
+        upstream = Upstream(
+            definition.name,
+            self._connectors(definition, self.new_log()),
+            Owner("", GATEWAY, Nobody()),
+            down=lambda _: None,
+            limits=self._limits,
+        )
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._limits.open_timeout):
+                catalogue = await read(upstream)
+        except TimeoutError:
+            return Trial(ok=False, latency_ms=_since(started), error="It did not answer in time.")
+        except (InterlockError, RPCError) as fault:
+            return Trial(ok=False, latency_ms=_since(started), error=fault.message)
+        else:
+            return Trial(ok=True, latency_ms=_since(started), catalogue=catalogue)
+        finally:
+            await upstream.close()
+
+    async def drain(self, runner: ServerRunner) -> None:
+        """Close a runner that gets no new calls, once those under way have ended."""
+        await runner.upstream.drained(runner.server.definition.timeout)
+        await runner.close()
+
+
+def _since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000
+
+
+def _secrets(definition: ServerDefinition) -> list[str]:
+    target = definition.target
+    values = target.env if isinstance(target, StdioTarget) else target.headers
+    return list(values.values())

@@ -1,0 +1,267 @@
+"""All servers of all projects: adds, changes and removes them, and publishes the routing table."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from interlock.errors import Conflict, NotFound
+from interlock.gateway import aggregation
+from interlock.gateway.changes import Changes, Subscriptions
+from interlock.gateway.table import KINDS, Catalogue, Kind, ProjectEntry, RouteTable, View
+from interlock.identity.entities import Project
+from interlock.registry.catalogue import read_catalogue
+from interlock.registry.entities import Server
+from interlock.registry.links import Links
+from interlock.registry.runner import Callbacks, ServerRunner, with_definition
+from interlock.registry.store import ServerStore
+from interlock.registry.trial import Trial
+from interlock.station.logs import ServerLog
+from interlock.upstreams.definition import ServerDefinition
+from interlock.upstreams.upstream import Upstream
+
+ListProjects = Callable[[], Awaitable[list[Project]]]
+
+
+class Registry:
+    """Which servers exist; every change is kept first, then lived, then published."""
+
+    def __init__(
+        self,
+        store: ServerStore,
+        projects: ListProjects,
+        links: Links,
+        changes: Changes,
+        subscriptions: Subscriptions,
+    ) -> None:
+        self.table = RouteTable()
+        self.allow_open = False
+        self._store = store
+        self._list_projects = projects
+        self._links = links
+        self._changes = changes
+        self._subscriptions = subscriptions
+        subscriptions.source = self
+        self._projects: dict[str, Project] = {}
+        self._servers: dict[str, Server] = {}
+        self._runners: dict[str, ServerRunner] = {}
+        self._logs: dict[str, ServerLog] = {}
+        self._keeping: set[asyncio.Task[None]] = set()
+        self._is_closing = False
+        self._changing = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Start every enabled server, all at once; lists are answered from what was kept."""
+        await self._load_projects()
+        workspaces = {each.id: each.workspace_id for each in self._projects.values()}
+        for server in await self._store.all(workspaces):
+            self._servers[server.id] = server
+            self._run(server)
+        self.publish()
+
+    async def close(self) -> None:
+        """Stop every server, all at once."""
+        self._is_closing = True
+        await asyncio.gather(*(runner.close() for runner in self._runners.values()))
+        await asyncio.gather(*self._keeping, return_exceptions=True)
+
+    async def projects_changed(self, project_id: str) -> None:
+        """Take note that a project was made, changed or deleted."""
+        await self._load_projects()
+        if project_id not in self._projects:
+            for server in self.servers(project_id):
+                await self._forget(server)
+        self.publish()
+
+    async def _load_projects(self) -> None:
+        self._projects = {each.id: each for each in await self._list_projects()}
+
+    def servers(self, project_id: str) -> list[Server]:
+        """Return the servers of a project in order."""
+        found = [each for each in self._servers.values() if each.project_id == project_id]
+        return sorted(found, key=lambda server: server.position)
+
+    def find(self, project_id: str, name_or_id: str) -> Server:
+        """Return one server of a project. Raises NotFound."""
+        for server in self.servers(project_id):
+            if name_or_id in {server.definition.name, server.id}:
+                return server
+        raise NotFound(f"There is no server {name_or_id!r} in this project.")
+
+    def find_anywhere(self, server_id: str) -> Server:
+        """Return a server by its id. Raises NotFound."""
+        server = self._servers.get(server_id)
+        if server is None:
+            raise NotFound(f"There is no server {server_id!r}.")
+        return server
+
+    def project_name(self, server: Server) -> str:
+        """Return the name of the project that a server belongs to."""
+        return self._projects[server.project_id].name
+
+    async def expire(self, idle_for: float) -> None:
+        """Close sessions with servers that made no call for so many seconds."""
+        for runner in tuple(self._runners.values()):
+            await runner.upstream.expire(idle_for)
+
+    def runner(self, server: Server) -> ServerRunner | None:
+        """Return what keeps a server running; None where it is disabled."""
+        return self._runners.get(server.id)
+
+    def log_of(self, server: Server) -> ServerLog:
+        """Return what a server wrote to stderr, over all its restarts."""
+        return self._logs.setdefault(server.id, self._links.new_log())
+
+    def upstream(self, server_id: str) -> Upstream | None:
+        """Return the live side of a server, if it is enabled."""
+        runner = self._runners.get(server_id)
+        return runner.upstream if runner is not None else None
+
+    async def add(self, project_id: str, definition: ServerDefinition) -> Server:
+        """Register a server and start it. Raises Conflict where its name is taken."""
+        project = self._projects[project_id]
+        now = datetime.now(UTC)
+        async with self._changing:
+            server = await self._store.add(
+                Server(
+                    id=secrets.token_hex(6),
+                    project_id=project_id,
+                    workspace_id=project.workspace_id,
+                    position=0,
+                    definition=definition,
+                    created_at=now,
+                    updated_at=now,
+                )
+            )
+            self._servers[server.id] = server
+            self._run(server)
+        self.publish()
+        return server
+
+    async def change(self, server: Server, definition: ServerDefinition) -> Server:
+        """Give a server another definition; calls under way in the old one are let finish."""
+        async with self._changing:
+            changed = replace(server, definition=definition, updated_at=datetime.now(UTC))
+            runner = self._runners.get(server.id)
+            if runner is not None:
+                changed = with_definition(runner, changed)
+            await self._store.update(changed)
+            self._servers[server.id] = changed
+            self._runners.pop(server.id, None)
+            self._run(changed)
+        self.publish()
+        if runner is not None:
+            self._retire(runner)
+        return changed
+
+    async def remove(self, server: Server) -> None:
+        """Stop a server and forget it."""
+        async with self._changing:
+            await self._store.delete(server.id)
+            await self._forget(server)
+        self.publish()
+
+    async def _forget(self, server: Server) -> None:
+        self._servers.pop(server.id, None)
+        self._logs.pop(server.id, None)
+        runner = self._runners.pop(server.id, None)
+        if runner is not None:
+            self._retire(runner)
+
+    def _retire(self, runner: ServerRunner) -> None:
+        """Close a runner that has left the table, once the calls in it have ended."""
+        self._spawn(self._links.drain(runner))
+
+    async def restart(self, server: Server) -> None:
+        """Start a server anew, at once. Raises Conflict where it is disabled."""
+        runner = self._runners.get(server.id)
+        if runner is None:
+            raise Conflict("The server is disabled; enable it first.")
+        runner.restart()
+
+    async def test(self, definition: ServerDefinition) -> Trial:
+        """Try a definition without keeping it: open a session, read the lists, close."""
+        return await self._links.test(definition, self._read_for_test)
+
+    async def _read_for_test(self, upstream: Upstream) -> Catalogue:
+        await upstream.start()
+        return await read_catalogue(await upstream.shared(), upstream.name)
+
+    async def watch(self, server_id: str, uris: frozenset[str]) -> None:
+        """Subscribe at a server to exactly these resources. Raises RPCError and UpstreamFailed."""
+        runner = self._runners.get(server_id)
+        if runner is not None:
+            await runner.watch(uris)
+
+    def _run(self, server: Server) -> None:
+        if server.definition.disabled:
+            return
+        notes = self._links.notes(self.log_of(server), server.definition)
+        callbacks = Callbacks(self._changed, self._keep, self._subscriptions.updated)
+        runner = ServerRunner(server, notes, callbacks)
+        self._runners[server.id] = runner
+        runner.start(
+            self._links.upstream(server, peer=runner, down=runner.down, log=self.log_of(server))
+        )
+
+    def _changed(self, runner: ServerRunner) -> None:
+        if self._runners.get(runner.server.id) is runner and not self._is_closing:
+            self.publish(runner.server.project_id)
+
+    def _keep(self, runner: ServerRunner, catalogue: Catalogue) -> None:
+        eras = runner.upstream.eras or frozenset()
+        now = datetime.now(UTC)
+        self._spawn(self._store.keep_catalogue(runner.server.id, catalogue, eras, now))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._keeping.add(task)
+        task.add_done_callback(self._keeping.discard)
+
+    def publish(self, project_id: str | None = None) -> None:
+        """Build the table anew, or one project of it, swap it in, and say which lists changed."""
+        before = self.table.projects
+        entries = {
+            project.name: (
+                before[project.name]
+                if project_id not in {None, project.id} and project.name in before
+                else self._entry(project)
+            )
+            for project in self._projects.values()
+        }
+        self.table = RouteTable(entries)
+        for name, entry in entries.items():
+            old = before.get(name)
+            if old is not None and old is not entry:
+                self._announce(old, entry)
+
+    def _entry(self, project: Project) -> ProjectEntry:
+        entries = [
+            self._runners[server.id].entry
+            for server in self.servers(project.id)
+            if server.id in self._runners
+        ]
+        facts = aggregation.Project(
+            id=project.id,
+            name=project.name,
+            naming=project.naming,
+            aliases=project.aliases,
+            is_open=project.open and self.allow_open,
+        )
+        return aggregation.project_entry(facts, entries)
+
+    def _announce(self, old: ProjectEntry, new: ProjectEntry) -> None:
+        self._changes.lists_changed(new.name, None, _different(old.unified, new.unified))
+        for name, view in new.single.items():
+            was = old.single.get(name)
+            if was is not None:
+                self._changes.lists_changed(new.name, name, _different(was, view))
+
+
+def _different(old: View, new: View) -> frozenset[Kind]:
+    kinds: set[Kind] = {kind for kind in KINDS if old.lists[kind] != new.lists[kind]}
+    if old.list_meta != new.list_meta:
+        # A list that newly names a failed server, or no longer does, is another list.
+        kinds.add("tools")
+    return frozenset(kinds)

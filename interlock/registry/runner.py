@@ -1,0 +1,338 @@
+"""Keeps one server running: starts it, watches it, reads its lists, starts it again."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from interlock.errors import InterlockError, RPCError, UpstreamFailed, UpstreamUnavailable
+from interlock.gateway.table import Catalogue, Condition, ServerEntry
+from interlock.protocol.json import JSONObject
+from interlock.protocol.versions import Era
+from interlock.registry.catalogue import GATEWAY, read_catalogue
+from interlock.registry.entities import Server
+from interlock.station.logs import LogWriter
+from interlock.station.supervisor import RestartPolicy
+from interlock.telemetry.logs import get_logger
+from interlock.upstreams.definition import HTTPTarget
+from interlock.upstreams.modern import ModernSession, request_meta
+from interlock.upstreams.port import Nobody
+from interlock.upstreams.upstream import Upstream
+
+log = get_logger(__name__)
+
+HEALTH_INTERVAL = 30.0  # seconds between two looks at a quiet server
+HEALTH_DEADLINE = 10.0  # seconds
+MAX_MISSED = 3  # looks without an answer after which a server is started anew
+REFRESH_INTERVAL = 300.0  # seconds after which lists that announce no changes are read again
+SETTLE = 0.05  # seconds in which announcements of changes are gathered into one reading
+
+
+@dataclass(slots=True)
+class Health:
+    """How a server is. `response_ms` is of the last look, `restarts` counts since our start."""
+
+    condition: Condition = "starting"
+    reason: str | None = "It is being started."
+    response_ms: float | None = None
+    last_error: str | None = None
+    last_error_at: datetime | None = None
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """Whom a runner tells: of a new state, of a new catalogue to keep, of an updated resource."""
+
+    changed: Callable[["ServerRunner"], None]
+    keep: Callable[["ServerRunner", Catalogue], None]
+    updated: Callable[[str, JSONObject], None]
+
+
+class ServerRunner:
+    """One enabled server, from `start` to `close`. It is also the peer of its shared session."""
+
+    def __init__(self, server: Server, notes: LogWriter, callbacks: Callbacks) -> None:
+        self.server = server
+        self.health = Health()
+        self.catalogue = server.catalogue
+        self._notes = notes
+        self._callbacks = callbacks
+        self._policy = RestartPolicy()
+        self._wake = asyncio.Event()
+        self._is_down = False
+        self._is_stale = False
+        self._retry_now = False
+        self._refreshed = 0.0
+        self._missed = 0
+        self._wanted: frozenset[str] = frozenset()
+        self._listening: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._upstream: Upstream | None = None
+
+    @property
+    def upstream(self) -> Upstream:
+        """The live side of the server."""
+        if self._upstream is None:
+            raise UpstreamUnavailable(f"{self.server.definition.name} is not started.")
+        return self._upstream
+
+    @property
+    def entry(self) -> ServerEntry:
+        """The server as the routing table has it."""
+        definition = self.server.definition
+        condition = self.health.condition
+        if condition == "failed" and self.catalogue is not None:
+            condition = "stale"
+        is_http = isinstance(definition.target, HTTPTarget) and not definition.target.legacy_sse
+        return ServerEntry(
+            id=self.server.id,
+            name=definition.name,
+            upstream=self.upstream,
+            timeout=definition.timeout,
+            catalogue=self.catalogue,
+            condition=condition,
+            reason=self.health.reason,
+            mirrors_headers=is_http and Era.MODERN in (self.upstream.eras or ()),
+        )
+
+    def start(self, upstream: Upstream) -> None:
+        """Begin to keep the server running."""
+        self._upstream = upstream
+        self._task = asyncio.create_task(self._run(), name=f"server {self.server.definition.name}")
+
+    async def close(self) -> None:
+        """Stop the server and all that belongs to it."""
+        tasks = [task for task in (self._task, self._listening) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._upstream is not None:
+            await self._upstream.close()
+
+    def restart(self) -> None:
+        """Try again at once, whatever the policy says of failures before."""
+        self._policy = RestartPolicy()
+        self._retry_now = self._is_down = True
+        self._wake.set()
+
+    def down(self, reason: UpstreamFailed) -> None:
+        """Take note that the shared session broke by itself."""
+        self._fail(reason)
+        self._is_down = True
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while True:
+            self._policy.started(time.monotonic())
+            self._is_down = self._retry_now = False
+            self._missed = 0
+            try:
+                await self._come_up()
+                await self._stay_up()
+            except InterlockError as failure:
+                self._fail(failure)
+            await self.upstream.reset()
+            self._policy.ended(time.monotonic())
+            await self._wait_for_restart()
+
+    async def _come_up(self) -> None:
+        upstream = self.upstream
+        upstream.blocked = None
+        await upstream.start()
+        await self._refresh()
+        self._set("ok", None)
+        log.info("server.up", server=self.server.definition.name)
+
+    async def _stay_up(self) -> None:
+        """Return when the server has to be started again."""
+        await self._watch_changes()
+        while not self._is_down:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEALTH_INTERVAL):
+                    await self._wake.wait()
+            self._wake.clear()
+            if self._is_down:
+                return
+            if self._is_stale:
+                await asyncio.sleep(SETTLE)
+                self._is_stale = False
+                await self._refresh()
+                self._callbacks.changed(self)
+            else:
+                await self._look()
+
+    async def _look(self) -> None:
+        """See whether the server still answers, and read lists again that announce no changes."""
+        if self.upstream.is_busy:
+            # A server that works on one call at a time answers when it is done.
+            return
+        try:
+            self.health.response_ms = await self.measure()
+            self._missed = 0
+            if time.monotonic() - self._refreshed > REFRESH_INTERVAL:
+                await self._refresh()
+        except UpstreamFailed as failure:
+            self._fail(failure)
+            self._missed += 1
+            if self._missed >= MAX_MISSED:
+                raise
+        else:
+            self._set("ok", None)
+
+    async def measure(self) -> float:
+        """Return the milliseconds of one trip to the server. Raises UpstreamFailed."""
+        session = await self.upstream.shared()
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(HEALTH_DEADLINE):
+                if isinstance(session, ModernSession):
+                    params: JSONObject = {"_meta": request_meta(GATEWAY)}
+                    await session.request("server/discover", params, Nobody())
+                else:
+                    await session.request("ping", {}, Nobody())
+        except RPCError:
+            # An answer is an answer: the server lives.
+            pass
+        except TimeoutError:
+            name = self.server.definition.name
+            raise UpstreamUnavailable(
+                f"{name} did not answer within {HEALTH_DEADLINE:g} s."
+            ) from None
+        return (time.perf_counter() - started) * 1000
+
+    async def _refresh(self) -> None:
+        name = self.server.definition.name
+        session = await self.upstream.shared()
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self.server.definition.timeout):
+                catalogue = await read_catalogue(session, name)
+        except TimeoutError:
+            raise UpstreamUnavailable(f"{name} did not list what it offers in time.") from None
+        except RPCError as error:
+            raise UpstreamUnavailable(f"{name} refused to list its items: {error}") from None
+        self._refreshed = time.monotonic()
+        self.health.response_ms = (time.perf_counter() - started) * 1000
+        if catalogue != self.catalogue:
+            self.catalogue = catalogue
+            self._callbacks.keep(self, catalogue)
+
+    async def _wait_for_restart(self) -> None:
+        while not self._retry_now:
+            now = time.monotonic()
+            delay = self._policy.delay_before_restart(now)
+            if delay == 0:
+                break
+            if delay is None:
+                delay = max(0.1, (self._policy.retry_at or now) - now)
+            self.upstream.blocked = UpstreamUnavailable(
+                f"{self.health.reason} It is tried again in {delay:.0f} s."
+            )
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._wake.wait()
+        self.health.restarts += 1
+        self.upstream.blocked = None
+
+    def _fail(self, failure: InterlockError) -> None:
+        self.health.last_error = failure.message
+        self.health.last_error_at = datetime.now(UTC)
+        log.warning("server.down", server=self.server.definition.name, reason=failure.message)
+        self._set("failed", failure.message)
+
+    def _set(self, condition: Condition, reason: str | None) -> None:
+        if (self.health.condition, self.health.reason) != (condition, reason):
+            self.health.condition, self.health.reason = condition, reason
+        self._callbacks.changed(self)
+
+    def notified(self, method: str, params: JSONObject) -> None:
+        """Take what the server says of itself to all: changed lists, updates, log lines."""
+        if method.endswith("/list_changed"):
+            self._is_stale = True
+            self._wake.set()
+        elif method == "notifications/resources/updated":
+            self._callbacks.updated(self.server.id, params)
+        elif method == "notifications/message":
+            self._notes.note(f"[{params.get('level')}] {params.get('data')}")
+
+    async def asked(self, method: str, params: JSONObject) -> JSONObject:
+        """Refuse: the shared session declares that nobody can be asked."""
+        return await Nobody().ask(method, params)
+
+    async def watch(self, uris: frozenset[str]) -> None:
+        """Subscribe to exactly these resources. Raises RPCError and UpstreamFailed."""
+        before, self._wanted = self._wanted, uris
+        if self.upstream.preferred_era is Era.MODERN:
+            await self._watch_changes()
+            return
+        session = await self.upstream.shared(Era.LEGACY)
+        for uri in uris - before:
+            await session.request("resources/subscribe", {"uri": uri}, Nobody())
+        for uri in before - uris:
+            await session.request("resources/unsubscribe", {"uri": uri}, Nobody())
+
+    async def _watch_changes(self) -> None:
+        """Hear of changes from now on; called again whenever it changes what is wanted."""
+        session = await self.upstream.shared()
+        if not isinstance(session, ModernSession):
+            for uri in self._wanted:
+                with contextlib.suppress(RPCError):
+                    await session.request("resources/subscribe", {"uri": uri}, Nobody())
+            return
+        wanted = _filter(session.facts.capabilities, self._wanted)
+        old = self._listening
+        self._listening = None
+        if wanted:
+            ready = asyncio.Event()
+            self._listening = asyncio.create_task(self._listen(session, wanted, ready))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEALTH_DEADLINE):
+                    await ready.wait()
+        if old is not None:
+            # The new stream is open by now, so that nothing is missed between the two.
+            old.cancel()
+            await asyncio.gather(old, return_exceptions=True)
+
+    async def _listen(
+        self, session: ModernSession, wanted: JSONObject, ready: asyncio.Event
+    ) -> None:
+        def heard(method: str, params: JSONObject) -> None:
+            if method == "notifications/subscriptions/acknowledged":
+                ready.set()
+            else:
+                self.notified(method, params)
+
+        while True:
+            try:
+                await session.listen(GATEWAY, wanted, heard)
+            except RPCError:
+                ready.set()
+                return
+            except InterlockError:
+                ready.set()
+            # What changed while nobody listened is found by reading the lists again.
+            await asyncio.sleep(1)
+            self._is_stale = True
+            self._wake.set()
+
+
+def _filter(capabilities: JSONObject, uris: frozenset[str]) -> JSONObject:
+    wanted: JSONObject = {
+        f"{name}ListChanged": True
+        for name in ("tools", "prompts", "resources")
+        if isinstance(capabilities.get(name), dict) and capabilities[name].get("listChanged")
+    }
+    if uris:
+        wanted["resourceSubscriptions"] = sorted(uris)
+    return wanted
+
+
+def with_definition(runner: ServerRunner, server: Server) -> Server:
+    """Return a changed server that keeps what was learnt of it, where that still holds."""
+    same_place = runner.server.definition.target == server.definition.target
+    eras = runner.upstream.eras if same_place else None
+    return replace(server, eras=eras, catalogue=runner.catalogue if same_place else None)

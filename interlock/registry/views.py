@@ -1,0 +1,196 @@
+"""Servers as the API shows them: names of secrets, never their values."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Literal, Self
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from pydantic import BaseModel
+
+from interlock.registry.entities import Server
+from interlock.registry.runner import ServerRunner
+from interlock.registry.trial import Trial
+from interlock.station.logs import LogLine
+from interlock.upstreams.definition import HTTPTarget, StdioTarget
+
+HIDDEN = "***"
+_TELLS_SECRET = re.compile(r"(?i)(key|token|secret|passw|credential|auth)")
+
+
+def hidden_args(args: Sequence[str]) -> list[str]:
+    """Return a command's arguments with the values of secret-looking options hidden."""
+    shown: list[str] = []
+    hide_next = False
+    for arg in args:
+        if hide_next and not arg.startswith("-"):
+            shown.append(HIDDEN)
+            hide_next = False
+            continue
+        name, is_pair, _ = arg.partition("=")
+        hide_next = arg.startswith("-") and not is_pair and bool(_TELLS_SECRET.search(arg))
+        shown.append(f"{name}={HIDDEN}" if is_pair and _TELLS_SECRET.search(name) else arg)
+    return shown
+
+
+def hidden_url(url: str) -> str:
+    """Return an address with the values in its query hidden."""
+    parts = urlsplit(url)
+    if not parts.query:
+        return url
+    names = [(name, HIDDEN) for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    return urlunsplit(parts._replace(query=urlencode(names, safe="*", quote_via=quote)))
+
+
+class ServerView(BaseModel):
+    """A server with how it is now."""
+
+    id: str
+    name: str
+    transport: str
+    command: str | None = None
+    args: list[str] | None = None
+    env_names: list[str] | None = None
+    cwd: str | None = None
+    url: str | None = None
+    header_names: list[str] | None = None
+    timeout: float
+    auto_approve: list[str]
+    disabled: bool
+    description: str
+    status: Literal["ok", "starting", "stale", "failed", "disabled"]
+    reason: str | None
+    eras: list[str]
+    server_info: dict[str, Any] | None
+    tool_count: int
+    response_ms: float | None
+    last_error: str | None
+    last_error_at: datetime | None
+    restarts: int
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, server: Server, runner: ServerRunner | None) -> Self:
+        """Show a server; one without a runner is disabled."""
+        definition = server.definition
+        catalogue = runner.catalogue if runner else server.catalogue
+        health = runner.health if runner else None
+        entry = runner.entry if runner else None
+        eras = (runner.upstream.eras if runner else server.eras) or frozenset()
+        return cls(
+            id=server.id,
+            name=definition.name,
+            transport=definition.transport,
+            timeout=definition.timeout,
+            auto_approve=list(definition.auto_approve),
+            disabled=definition.disabled,
+            description=definition.description,
+            status=entry.condition if entry else "disabled",
+            reason=entry.reason if entry else None,
+            eras=sorted(era.value for era in eras),
+            server_info=catalogue.facts.info if catalogue else None,
+            tool_count=len(catalogue.items.get("tools", ())) if catalogue else 0,
+            response_ms=health.response_ms if health else None,
+            last_error=health.last_error if health else None,
+            last_error_at=health.last_error_at if health else None,
+            restarts=health.restarts if health else 0,
+            created_at=server.created_at,
+            updated_at=server.updated_at,
+            **_target(definition.target),
+        )
+
+
+def _target(target: StdioTarget | HTTPTarget) -> dict[str, Any]:
+    if isinstance(target, StdioTarget):
+        return {
+            "command": target.command,
+            "args": hidden_args(target.args),
+            "env_names": sorted(target.env),
+            "cwd": target.cwd,
+        }
+    return {"url": hidden_url(target.url), "header_names": sorted(target.headers)}
+
+
+class HealthView(BaseModel):
+    """How one server is."""
+
+    name: str
+    status: str
+    reason: str | None
+    response_ms: float | None
+    last_error: str | None
+    last_error_at: datetime | None
+    restarts: int
+
+    @classmethod
+    def of(cls, server: Server, runner: ServerRunner | None) -> Self:
+        """Show the health of a server."""
+        view = ServerView.of(server, runner)
+        return cls(**view.model_dump(include=set(cls.model_fields)))
+
+
+class TrialView(BaseModel):
+    """What a test of a connection found."""
+
+    ok: bool
+    latency_ms: float
+    era: str | None = None
+    protocol_version: str | None = None
+    server_info: dict[str, Any] | None = None
+    instructions: str | None = None
+    tool_count: int = 0
+    tools: list[str] = []
+    error: str | None = None
+
+    @classmethod
+    def of(cls, trial: Trial) -> Self:
+        """Show a test."""
+        if trial.catalogue is None:
+            return cls(ok=False, latency_ms=trial.latency_ms, error=trial.error)
+        facts = trial.catalogue.facts
+        tools = [str(tool.get("name")) for tool in trial.catalogue.items.get("tools", ())]
+        return cls(
+            ok=True,
+            latency_ms=trial.latency_ms,
+            era=facts.era.value,
+            protocol_version=facts.version,
+            server_info=facts.info,
+            instructions=facts.instructions,
+            tool_count=len(tools),
+            tools=tools,
+        )
+
+
+class LogLineView(BaseModel):
+    """One line that a server wrote to stderr."""
+
+    time: datetime
+    text: str
+
+    @classmethod
+    def of(cls, line: LogLine) -> Self:
+        """Show a line."""
+        return cls(time=line.time, text=line.text)
+
+
+def merged_target(
+    old: StdioTarget | HTTPTarget, new: StdioTarget | HTTPTarget
+) -> StdioTarget | HTTPTarget:
+    """Return `new` with the secrets of `old` where the caller sent back what we had hidden."""
+    if isinstance(old, StdioTarget) and isinstance(new, StdioTarget):
+        env = {name: _kept(value, old.env.get(name)) for name, value in new.env.items()}
+        args = new.args
+        if list(args) == hidden_args(old.args):
+            args = old.args
+        return replace(new, env=env, args=args)
+    if isinstance(old, HTTPTarget) and isinstance(new, HTTPTarget):
+        headers = {name: _kept(value, old.headers.get(name)) for name, value in new.headers.items()}
+        url = old.url if new.url == hidden_url(old.url) else new.url
+        return replace(new, headers=headers, url=url)
+    return new
+
+
+def _kept(value: str, old: str | None) -> str:
+    return old if value == HIDDEN and old is not None else value

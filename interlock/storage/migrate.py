@@ -1,0 +1,64 @@
+"""Brings the database to the shape that this version needs, once and safely, at every start."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+
+import interlock
+from interlock.errors import Unavailable
+from interlock.storage.database import SQLITE_BUSY_TIMEOUT, Database
+
+# The storage layer lies below the migrations, so it knows them only by their place on disk.
+SCRIPTS = Path(interlock.__file__).parent / "migrations"
+_LOCK = 0x1E710C  # Any number will do, if every process of ours asks for the same one.
+_LOCK_TIMEOUT = 120  # seconds
+
+
+class DatabaseTooNew(Unavailable):
+    """The database was written by a newer version of Interlock."""
+
+    reason = "database_too_new"
+
+
+async def migrate(database: Database) -> None:
+    """Create or upgrade all tables; does nothing where the database is up to date.
+
+    All steps happen in one transaction, under a lock that makes further processes wait, so that
+    several may start at once. Raises DatabaseTooNew where a newer version was here before.
+    """
+    async with database.engine.connect() as connection:
+        await connection.run_sync(_lock)
+        await connection.run_sync(_upgrade)
+        await connection.commit()
+
+
+def _lock(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        # Python's driver opens no transaction before DDL by itself, so we open one that writes.
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={_LOCK_TIMEOUT * 1000}")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={SQLITE_BUSY_TIMEOUT}")
+        return
+    connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    # Alembic reads options through configparser, to which a percent sign is special.
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        if "Can't locate revision" not in str(error):
+            raise
+        raise DatabaseTooNew(
+            "The database was written by a newer version of Interlock; "
+            "start that version, or restore a backup made by this one."
+        ) from error

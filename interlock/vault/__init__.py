@@ -1,0 +1,1 @@
+"""Secrets at rest: sealed under a key per workspace, and keyed hashes for what is looked up."""
