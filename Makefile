@@ -1,0 +1,42 @@
+# Two commands do everything on a fresh machine with Python 3.11 or newer:
+#   make run    install what is missing and start Interlock on 127.0.0.1:20100
+#   make test   install what is missing and run every test
+
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null || echo .cache/uv/bin/uv)
+ARGS ?=
+
+.PHONY: run test lint types check format clean
+
+run: .venv/.synced
+	@.venv/bin/interlock up $(ARGS)
+
+test: .venv/.synced
+	@.venv/bin/pytest $(ARGS)
+
+lint: .venv/.synced
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports
+
+types: .venv/.synced
+	.venv/bin/pyright
+
+check: lint types test
+
+format: .venv/.synced
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+# The environment is exactly what the lock says; it is made anew when the lock changes.
+.venv/.synced: pyproject.toml uv.lock | $(UV)
+	@$(UV) sync --frozen --quiet
+	@touch $@
+
+.cache/uv/bin/uv:
+	@echo "Installing uv into .cache/uv" >&2
+	@$(PYTHON) -m venv .cache/uv
+	@.cache/uv/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.10"
+
+clean:
+	rm -rf .venv .cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
