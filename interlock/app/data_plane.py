@@ -12,7 +12,7 @@ from interlock.gateway.clients import ClientSessions
 from interlock.gateway.entry import Entry
 from interlock.gateway.ledger import Ledger
 from interlock.gateway.legacy import LegacyClients
-from interlock.gateway.legacy_sse import LegacySSE, Place
+from interlock.gateway.legacy_sse import LegacySSE
 from interlock.gateway.modern import ModernClients
 from interlock.gateway.parking import Parking
 from interlock.gateway.pipeline import Pipeline
@@ -92,14 +92,10 @@ async def open_data_plane(settings: Settings, ground: Ground, stack: AsyncExitSt
     )
     keep_alive = settings.gateway.keep_alive
 
-    def place_of(server_id: str) -> Place:
-        server = registry.find_anywhere(server_id)
-        return registry.project_name(server), server.definition.name
-
     endpoints = Endpoints(
         StreamableHTTP(entry, legacy, modern, keep_alive=keep_alive),
         LegacySSE(entry, legacy, keep_alive=keep_alive),
-        place_of,
+        registry.place_of,
     )
     plane = DataPlane(settings, station, registry, legacy, modern, parking, endpoints)
     house = asyncio.create_task(plane.keep_house(ground), name="housekeeping")

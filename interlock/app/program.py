@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from interlock.app import landing
 from interlock.app.control import control_app
 from interlock.app.data_plane import DataPlane, open_data_plane
 from interlock.app.first_start import FirstStart, leave_credentials, prepare
@@ -127,6 +128,7 @@ class Program:
             station_api.routes(sessions, default_owner),
             source_api.project_routes(registry, gate, address),
             source_api.gateway_routes(registry, gate, lambda: project),
+            landing.routes(settings.address),
         ]
         control = control_app(routers, lambda: _missing(ground))
         mcp = CORSMiddleware(

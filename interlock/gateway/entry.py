@@ -55,7 +55,7 @@ class Entry:
         headers = headers_of(scope)
         project_name, server = place
         trace.trace_id = trace_id_of(headers.get("traceparent"))
-        project = self._table().projects.get(project_name)
+        project = self._table().find(project_name)
         trace.project = project.name if project is not None else project_name
         trace.principal = principal = self._principal(headers, project)
         if project is None or not principal.sees(project.id):

@@ -4,11 +4,9 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote
 
-from interlock.errors import NotFound
-from interlock.gateway.http import Receive, Scope, Send, send_failure
+from interlock.gateway.http import Receive, Scope, Send
 from interlock.gateway.legacy_sse import LegacySSE, Place
 from interlock.gateway.streamable_http import StreamableHTTP
-from interlock.telemetry.request_ids import new_request_id
 
 RESERVED = frozenset({"request", "invoke", "dispatch"})
 
@@ -26,7 +24,8 @@ _PROXY = re.compile(
 class Endpoints:
     """Sends a request for an MCP endpoint on its way.
 
-    `place_of` finds the project of a server that is named by its id alone.
+    `place_of` finds the project of a server that is named by its id alone; for one that is unknown
+    it returns a place that does not exist, so that nobody learns more without a key.
     """
 
     def __init__(
@@ -61,12 +60,7 @@ class Endpoints:
             return
         found = _PROXY.fullmatch(path)
         if found is not None:
-            try:
-                place = self._place_of(found["server"])
-            except NotFound as fault:
-                await send_failure(send, fault, None, new_request_id())
-                return
-            await self._alias(scope, receive, send, place, found)
+            await self._alias(scope, receive, send, self._place_of(found["server"]), found)
 
     async def _alias(
         self, scope: Scope, receive: Receive, send: Send, place: Place, found: re.Match[str]

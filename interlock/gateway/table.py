@@ -108,9 +108,16 @@ class RouteTable:
 
     projects: Mapping[str, ProjectEntry] = field(default_factory=dict[str, ProjectEntry])
 
-    def project(self, name: str) -> ProjectEntry:
+    def find(self, name_or_id: str) -> ProjectEntry | None:
+        """Return the project with this name, or else with this id."""
+        project = self.projects.get(name_or_id)
+        if project is not None:
+            return project
+        return next((each for each in self.projects.values() if each.id == name_or_id), None)
+
+    def project(self, name_or_id: str) -> ProjectEntry:
         """Return a project. Raises NotFound."""
-        project = self.projects.get(name)
+        project = self.find(name_or_id)
         if project is None:
-            raise NotFound(f"There is no project {name!r} here.")
+            raise NotFound(f"There is no project {name_or_id!r} here.")
         return project

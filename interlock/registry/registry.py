@@ -89,16 +89,18 @@ class Registry:
                 return server
         raise NotFound(f"There is no server {name_or_id!r} in this project.")
 
-    def find_anywhere(self, server_id: str) -> Server:
-        """Return a server by its id. Raises NotFound."""
-        server = self._servers.get(server_id)
-        if server is None:
-            raise NotFound(f"There is no server {server_id!r}.")
-        return server
+    def place_of(self, server_id: str) -> tuple[str, str | None]:
+        """Return the names of a server's project and of itself, found by id or by any name.
 
-    def project_name(self, server: Server) -> str:
-        """Return the name of the project that a server belongs to."""
-        return self._projects[server.project_id].name
+        One that is unknown has a place that does not exist.
+        """
+        found = self._servers.get(server_id)
+        if found is None:
+            named = (each for each in self._servers.values() if each.definition.name == server_id)
+            found = next(named, None)
+        if found is None:
+            return "", server_id
+        return self._projects[found.project_id].name, found.definition.name
 
     async def expire(self, idle_for: float) -> None:
         """Close sessions with servers that made no call for so many seconds."""

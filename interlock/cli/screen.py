@@ -1,0 +1,104 @@
+"""What commands print: tables and sentences for people, one JSON document for programs."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from interlock.errors import BadInput
+
+Tell = Callable[[str], None]
+
+# What servers send must not steer the terminal: escapes and other controls become visible.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_WIDE = 4000  # columns of a line that no terminal breaks
+
+
+class Screen:
+    """Prints to stdout what was asked for, and to stderr what happens meanwhile."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._out = _console(stderr=False)
+        self._err = _console(stderr=True)
+
+    def document(self, value: Any) -> None:
+        """Print the one JSON document; nothing where people read."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print a sentence for people; nothing where a program reads."""
+        if not self.as_json:
+            self._out.print(Text(visible(text), style=style), soft_wrap=True)
+
+    def note(self, text: str, style: str = "") -> None:
+        """Print a sentence for people to stderr."""
+        if not self.as_json:
+            self._err.print(Text(visible(text), style=style), soft_wrap=True)
+
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Print rows for people; a value of None is shown as a dash."""
+        if self.as_json:
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in headings:
+            table.add_column(heading, overflow="fold")
+        for row in rows:
+            table.add_row(*(_cell(value) for value in row))
+        self._out.print(table)
+
+    def ask(self, question: str) -> None:
+        """Ask before something is changed; goes on only after a yes. Raises BadInput, Abort."""
+        if self.as_json:
+            raise BadInput("With --json nobody is asked; add --yes to go on.")
+        typer.confirm(visible(question), abort=True, err=True)
+
+    @contextmanager
+    def working(self, text: str) -> Iterator[Tell]:
+        """Show that long work is under way, on a terminal only; yields how to say what it does."""
+        if self.as_json or not self._err.is_terminal:
+            yield _ignore
+            return
+        with self._err.status(Text(visible(text))) as status:
+            yield lambda news: status.update(Text(visible(news)))
+
+
+def visible(text: str) -> str:
+    """Return text whose control characters are written out instead of obeyed."""
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    return console
+
+
+def _cell(value: object) -> Text:
+    if value is None or value == "":
+        return Text("-", style="dim")
+    return Text(visible(str(value)), style=_STYLES.get(str(value), ""))
+
+
+_STYLES = {
+    "ok": "green",
+    "starting": "cyan",
+    "stale": "yellow",
+    "warning": "yellow",
+    "failed": "red",
+    "error": "red",
+    "disabled": "dim",
+}
+
+
+def _ignore(_news: str) -> None:
+    """Nobody watches."""
