@@ -90,7 +90,7 @@ async def _refused(_request: Request, fault: Exception) -> Response:
 
 
 async def _invalid(_request: Request, fault: Exception) -> Response:
-    faults = fault.errors() if isinstance(fault, RequestValidationError) else []
+    faults: list[Any] = list(fault.errors()) if isinstance(fault, RequestValidationError) else []
     return error_response(BadInput("\n".join(_explain(each) for each in faults)))
 
 

@@ -6,21 +6,23 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from interlock.app import landing
+from interlock.app import landing, rest_records
 from interlock.app.control import control_app
 from interlock.app.data_plane import DataPlane, open_data_plane
 from interlock.app.first_start import FirstStart, leave_credentials, prepare
 from interlock.app.ground import Ground, open_ground
+from interlock.app.strict_body import StrictBody
 from interlock.audit import api as audit_api
 from interlock.errors import BadInput, Unavailable
 from interlock.exports import api as exports_api
 from interlock.exports import source_api
+from interlock.gateway.ledger import Ledger
 from interlock.gateway.perimeter import Perimeter, allowed_hosts, is_loopback
 from interlock.identity import api as identity_api
 from interlock.identity.entities import Project
@@ -106,16 +108,12 @@ class Program:
 
         async def default_owner(request: Request) -> str:
             access = await gate.project(Role.OWNER)(request, project.name)
+            rest_records.let_in(request, access)
             return access.project.workspace_id
 
         def address() -> str:
             return settings.address
 
-        v1 = [
-            registry_api.routes(registry, gate),
-            exports_api.routes(registry, gate, address),
-            audit_api.routes(ground.records, ground.writer, gate.project(Role.REPORTER)),
-        ]
         routers = [
             identity_api.routes(
                 gate,
@@ -124,13 +122,17 @@ class Program:
                 keys=ground.keys,
                 on_change=registry.projects_changed,
             ),
-            *(_below("/api/v1", router) for router in v1),
-            station_api.routes(sessions, default_owner),
+            registry_api.routes(registry, gate),
+            exports_api.routes(registry, gate, address),
+            audit_api.routes(ground.records, ground.writer, gate.project(Role.REPORTER)),
+            station_api.routes(sessions, default_owner, rest_records.called),
             source_api.project_routes(registry, gate, address),
             source_api.gateway_routes(registry, gate, lambda: project),
             landing.routes(settings.address),
         ]
         control = control_app(routers, lambda: _missing(ground))
+        control = StrictBody(control, settings.gateway.max_body)
+        recorded = rest_records.RESTRecords(control, Ledger(ground.writer.add))
         mcp = CORSMiddleware(
             plane.endpoints,
             allow_origin_regex=_LOOPBACK_ORIGIN if allow_open else None,
@@ -143,6 +145,8 @@ class Program:
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] == "http" and plane.endpoints.is_ours(scope["path"]):
                 await mcp(scope, receive, send)
+            elif scope["type"] == "http" and rest_records.is_recorded(scope):
+                await recorded(scope, receive, send)
             else:
                 await control(scope, receive, send)
 
@@ -205,12 +209,6 @@ def _open_warning(project: Project, *, allowed: bool) -> str:
         f"Project {project.name} is marked as open, but this address is not loopback only: "
         "callers need a key all the same."
     )
-
-
-def _below(prefix: str, router: APIRouter) -> APIRouter:
-    outer = APIRouter(prefix=prefix)
-    outer.include_router(router)
-    return outer
 
 
 async def _missing(ground: Ground) -> dict[str, str]:

@@ -1,15 +1,18 @@
 """The program's entry: the list of commands, each loaded when it is called, and how they end."""
 
 import importlib
+import json
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from interlock.cli.failures import INTERRUPTED, WRONG_USAGE, Failure, explain
+from interlock.cli.visible import visible
 from interlock.errors import InterlockError, RPCError
 
 # The module of each command, and its line in the help.
@@ -24,6 +27,7 @@ COMMANDS = {
     "doctor": ("interlock.cli.doctor", "Find what is wrong, and say what to do about it."),
     "version": ("interlock.cli.version", "Print the version."),
 }
+_DEBUG = "INTERLOCK_DEBUG"
 
 
 class LateCommand(TyperCommand):
@@ -33,10 +37,12 @@ class LateCommand(TyperCommand):
         super().__init__(name=name, help=line, callback=None)
         self._module = module
 
-    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> Any:
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
         """Load the command and let it read its own arguments."""
-        command = get_command(importlib.import_module(self._module).app)
-        return command.make_context(info_name, args, *rest, **extra)
+        app: typer.Typer = importlib.import_module(self._module).app
+        return get_command(app).make_context(info_name, args, parent, **extra)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,16 +52,60 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _run(arguments)
+        status = _root().main(arguments, prog_name="interlock", standalone_mode=False)
     except typer.TyperException as error:
-        return _misused(error, arguments)
+        # An empty message means that the help was printed instead.
+        return _end(_misused(error), arguments) if error.message else WRONG_USAGE
     except typer.Abort:
-        return _end("aborted", "Nothing was done, as the question was not answered with yes.", 1)
+        return _end(Failure("aborted", "Nothing was done, as nobody said yes."), arguments)
     except (InterlockError, RPCError) as error:
-        return _failed(error)
+        return _end(explain(error), arguments)
     except KeyboardInterrupt:
-        return 130
-    except Exception as error:  # The last edge: a user gets a sentence, never a traceback.
-        if os.environ.get("INTERLOCK_DEBUG"):
-            raise
-        return _unforeseen(error)
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - The last edge: users get a sentence, no traceback.
+        return _end(_unforeseen(error), arguments)
+    return status if isinstance(status, int) else 0
+
+
+def _root() -> TyperGroup:
+    commands = {
+        name: LateCommand(name, module, line) for name, (module, line) in COMMANDS.items()
+    }
+    return TyperGroup(
+        name="interlock",
+        help="Build, host, connect and govern MCP servers from one place.",
+        commands=dict(commands),
+        no_args_is_help=True,
+    )
+
+
+def _misused(error: typer.TyperException) -> Failure:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "interlock"
+    message = error.format_message()
+    sentence = message if message.endswith((".", "?")) else f"{message}."
+    return Failure("wrong_usage", f"{sentence} See `{command} --help`.", WRONG_USAGE)
+
+
+def _unforeseen(error: Exception) -> Failure:
+    if os.environ.get(_DEBUG):
+        raise error
+    return Failure(
+        "internal",
+        f"Something unforeseen happened ({type(error).__name__}), which is a fault of Interlock; "
+        f"set {_DEBUG}=1 to see more, and report it.",
+    )
+
+
+def _end(failure: Failure, arguments: Sequence[str]) -> int:
+    if _wants_json(arguments):
+        sys.stdout.write(json.dumps(failure.document(), ensure_ascii=False, indent=2) + "\n")
+    else:
+        for line in visible(failure.message).splitlines():
+            sys.stderr.write(f"error: {line}\n")
+    return failure.status
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in own

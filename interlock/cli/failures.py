@@ -2,13 +2,29 @@
 
 from dataclasses import dataclass
 
-from interlock.cli.rest import Refused
-from interlock.errors import BadInput, InterlockError, RPCError
+from interlock.errors import BadInput, InterlockError, RPCError, UpstreamFailed
 from interlock.protocol.json import JSONObject
 
 FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130
+
+
+class Refused(InterlockError):
+    """The gateway answered with an error; `code` is the reason that it gave."""
+
+    reason = "refused"
+
+    def __init__(self, message: str, code: str, request_id: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.request_id = request_id
+
+
+class NotAGateway(UpstreamFailed):
+    """Something answers at the address, but it does not speak our API."""
+
+    reason = "not_a_gateway"
 
 
 @dataclass(frozen=True, slots=True)

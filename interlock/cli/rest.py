@@ -7,30 +7,14 @@ from urllib.parse import quote
 
 import httpx2
 
+from interlock.cli.failures import NotAGateway, Refused
 from interlock.cli.http import CONNECT_TIMEOUT, client_options, named_failures
 from interlock.cli.target import Target
-from interlock.errors import InterlockError, UpstreamFailed
+from interlock.errors import InterlockError
 from interlock.protocol.json import JSONObject, as_list, as_object
 
 TIMEOUT = 30.0  # seconds
 LONG_TIMEOUT = 300.0  # seconds, for what starts servers
-
-
-class Refused(InterlockError):
-    """The gateway answered with an error; `code` is the reason that it gave."""
-
-    reason = "refused"
-
-    def __init__(self, message: str, code: str, request_id: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.request_id = request_id
-
-
-class NotAGateway(UpstreamFailed):
-    """Something answers at the address, but it does not speak our API."""
-
-    reason = "not_a_gateway"
 
 
 class Gateway:

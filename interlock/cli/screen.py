@@ -1,7 +1,6 @@
 """What commands print: tables and sentences for people, one JSON document for programs."""
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,12 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from interlock.cli.visible import visible
 from interlock.errors import BadInput
 
 Tell = Callable[[str], None]
 
-# What servers send must not steer the terminal: escapes and other controls become visible.
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _WIDE = 4000  # columns of a line that no terminal breaks
 
 
@@ -69,11 +67,6 @@ class Screen:
             return
         with self._err.status(Text(visible(text))) as status:
             yield lambda news: status.update(Text(visible(news)))
-
-
-def visible(text: str) -> str:
-    """Return text whose control characters are written out instead of obeyed."""
-    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _console(*, stderr: bool) -> Console:

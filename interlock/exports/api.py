@@ -71,8 +71,8 @@ def endpoints(
 
 
 def routes(registry: Registry, gate: Gate, address: Callable[[], str]) -> APIRouter:
-    """Return the routes below `/api/v1`; `address` is what clients call us by."""
-    router = APIRouter(prefix="/projects/{project}/clients", tags=["clients"])
+    """Return the routes of configurations; `address` is what clients call us by."""
+    router = APIRouter(prefix="/api/v1/projects/{project}/clients", tags=["clients"])
 
     @router.get("", dependencies=[Depends(gate.project(Role.REPORTER))])
     async def list_clients() -> list[ClientView]:

@@ -70,8 +70,8 @@ class Logs(BaseModel):
 
 
 def routes(registry: Registry, gate: Gate) -> APIRouter:
-    """Return the routes below `/api/v1`."""
-    router = APIRouter(tags=["servers"])
+    """Return the routes of servers."""
+    router = APIRouter(prefix="/api/v1", tags=["servers"])
     _collection(router, registry, gate)
     _item(router, registry, gate)
     _actions(router, registry, gate)

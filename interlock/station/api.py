@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeAlias
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from interlock.errors import InterlockError, RPCError
@@ -54,7 +54,21 @@ class MCPRequest(BaseModel):
     params: JSONObject = Field(default_factory=dict)
 
 
-def routes(sessions: ProcessSessions, require_owner: Callable[..., Any]) -> APIRouter:
+# Told of every call in a session: the request, the method, its params, and what went wrong.
+Observe: TypeAlias = Callable[[Request, str, JSONObject, InterlockError | RPCError | None], None]
+
+
+def _unobserved(
+    request: Request, method: str, params: JSONObject, fault: InterlockError | RPCError | None
+) -> None:
+    """Nobody wants to know."""
+
+
+def routes(
+    sessions: ProcessSessions,
+    require_owner: Callable[..., Any],
+    observe: Observe = _unobserved,
+) -> APIRouter:
     """Return the routes `/sessions…` and `/mcp/request`.
 
     `require_owner` is a FastAPI dependency. It refuses whoever is no owner, before anything
@@ -89,12 +103,14 @@ def routes(sessions: ProcessSessions, require_owner: Callable[..., Any]) -> APIR
         return EndedView(session_id=session_id)
 
     @router.post("/mcp/request")
-    async def request(call: MCPRequest, owner: object = the_owner) -> Response:
+    async def request(call: MCPRequest, request: Request, owner: object = the_owner) -> Response:
         """Make one MCP call in a session."""
         try:
             data = await sessions.request(owner, call.session_id, call.method, call.params)
         except (InterlockError, RPCError) as fault:
+            observe(request, call.method, call.params, fault)
             return _refusal(fault)
+        observe(request, call.method, call.params, None)
         return _json({"success": True, "data": data})
 
     return router

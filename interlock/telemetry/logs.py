@@ -35,7 +35,9 @@ _LEVELS: Final = {
 _BOUND_FIELDS: Final = ("request_id", "project", "server", "principal")
 _OWN_HANDLERS: Final = ("uvicorn", "uvicorn.access", "uvicorn.error", "sqlalchemy", "asyncio")
 # Below a warning these would write statements with their values, headers, and every call again.
-_QUIET: Final = ("sqlalchemy", "aiosqlite", "httpcore2", "httpx2", "uvicorn.access", "asyncio")
+_QUIET: Final = (
+    *("sqlalchemy", "aiosqlite", "alembic", "httpcore2", "httpx2", "uvicorn.access", "asyncio"),
+)
 
 
 def get_logger(name: str) -> Logger:

@@ -1,0 +1,80 @@
+"""Records of the calls that come by REST: sessions of hosted processes, and calls in them."""
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from interlock.errors import InterlockError, RPCError
+from interlock.gateway.call import Trace
+from interlock.gateway.http import headers_of
+from interlock.gateway.ledger import Ledger
+from interlock.gateway.pipeline import target_name
+from interlock.identity.gate import ProjectAccess
+from interlock.protocol.json import JSONObject
+from interlock.telemetry.request_ids import new_request_id, trace_id_of
+
+_TRACE = "interlock_trace"
+
+
+def is_recorded(scope: Scope) -> bool:
+    """Tell whether a request is one that starts a process or makes a call."""
+    path: str = scope["path"]
+    return path in {"/mcp/request", "/sessions"} or path.startswith("/sessions/")
+
+
+class RESTRecords:
+    """Wraps the control API: every such request leaves a record, refused ones too."""
+
+    def __init__(self, app: ASGIApp, ledger: Ledger) -> None:
+        self._app = app
+        self._ledger = ledger
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request and record it."""
+        trace = Trace(request_id=new_request_id(), transport="rest", method=scope["method"])
+        trace.trace_id = trace_id_of(headers_of(scope).get("traceparent"))
+        trace.target = scope["path"]
+        scope.setdefault("state", {})[_TRACE] = trace
+
+        async def counted_receive() -> MutableMapping[str, Any]:
+            message = await receive()
+            trace.request_bytes += len(message.get("body", b""))
+            return message
+
+        async def counted_send(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                trace.http_status = message["status"]
+            trace.response_bytes += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, counted_receive, counted_send)
+        finally:
+            if trace.outcome == "ok" and trace.http_status >= 400:  # noqa: PLR2004 -- HTTP's own
+                trace.outcome = "refused" if trace.http_status < 500 else "failed"  # noqa: PLR2004
+            self._ledger.close(trace)
+
+
+def let_in(request: Request, access: ProjectAccess) -> None:
+    """Note who calls."""
+    trace = _trace(request)
+    if trace is not None:
+        trace.principal, trace.project = access.principal, access.project.name
+
+
+def called(
+    request: Request, method: str, params: JSONObject, fault: InterlockError | RPCError | None
+) -> None:
+    """Note what was called, and how it went."""
+    trace = _trace(request)
+    if trace is None:
+        return
+    trace.method, trace.target = method, target_name(params)
+    if fault is not None:
+        trace.fail(fault)
+
+
+def _trace(request: Request) -> Trace | None:
+    return getattr(request.state, _TRACE, None)

@@ -1,0 +1,146 @@
+"""`interlock tools …`: what the servers offer, and calling it."""
+
+import json
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from interlock.cli.arguments import read_arguments
+from interlock.cli.calls import Hear, ToolEndpoint
+from interlock.cli.screen import Screen, Tell
+from interlock.cli.session import Session, gateway_command
+from interlock.protocol.headers import HeaderParam, InvalidAnnotation, header_params
+from interlock.protocol.json import JSONObject, as_list, as_object
+
+app = typer.Typer(no_args_is_help=True, help="List tools and call them.")
+
+ServerOption = Annotated[
+    str | None, typer.Option("--server", help="Only this server, under its tools' own names.")
+]
+
+
+@gateway_command(app, "list")
+def list_tools(session: Session, *, server: ServerOption = None) -> None:
+    """List the tools that clients see."""
+    with session.screen.working("Listing tools …"):
+        tools = _endpoint(session, server).list_tools()
+    session.screen.document({"tools": tools})
+    session.screen.table(
+        ("TOOL", "WHAT IT DOES"), [(each.get("name"), _first_line(each)) for each in tools]
+    )
+    if not tools:
+        session.screen.note("There are no tools; see how the servers are: `interlock servers list`")
+
+
+@gateway_command(app, "call")
+def call_tool(
+    session: Session,
+    *,
+    name: Annotated[str, typer.Argument(help="The tool, as `tools list` names it.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="key=value …, one JSON object, or - for stdin.")
+    ] = None,
+    server: ServerOption = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1, help="Seconds until the call is given up.")
+    ] = 300.0,
+) -> int:
+    """Call a tool and print what it answers; the status is 1 where the tool reports an error."""
+    endpoint = _endpoint(session, server)
+    with session.screen.working(f"Calling {name} …") as tell:
+        schema = _schema(endpoint, name)
+        result = endpoint.call(
+            name,
+            read_arguments(arguments or [], schema),
+            mirrored=_mirrored(schema),
+            hear=_watch(session.screen, tell, name),
+            timeout=timeout,
+        )
+    session.screen.document(result)
+    return _show(session.screen, result)
+
+
+def _endpoint(session: Session, server: str | None) -> ToolEndpoint:
+    target = session.gateway.target
+    steps = [target.project, *([server] if server is not None else [])]
+    path = "/".join(quote(step, safe="") for step in steps)
+    return ToolEndpoint(session.gateway.client, f"{target.url}/mcp/{path}")
+
+
+def _schema(endpoint: ToolEndpoint, name: str) -> JSONObject:
+    """Return the input schema of a tool, or an empty one where it is not listed."""
+    found = (tool for tool in endpoint.list_tools() if tool.get("name") == name)
+    return as_object(next(found, {}).get("inputSchema")) or {}
+
+
+def _mirrored(schema: JSONObject) -> tuple[HeaderParam, ...]:
+    try:
+        return header_params(schema)
+    except InvalidAnnotation:
+        # The gateway knows best whether it takes such a tool, and says so.
+        return ()
+
+
+def _watch(screen: Screen, tell: Tell, name: str) -> Hear:
+    def hear(method: str, params: JSONObject) -> None:
+        if method == "notifications/progress":
+            total = f" of {params['total']:g}" if "total" in params else ""
+            message = f": {params['message']}" if params.get("message") else ""
+            tell(f"Calling {name} … {params.get('progress', 0):g}{total}{message}")
+        elif method == "notifications/message":
+            screen.note(f"{params.get('level', 'log')}: {params.get('data')}")
+
+    return hear
+
+
+def _show(screen: Screen, result: JSONObject) -> int:
+    if result.get("resultType") == "input_required":
+        screen.note(
+            "The tool asks its user for something, which the command line cannot answer; "
+            "call it from a client that can."
+        )
+        return 1
+    texts: list[str] = []
+    for block in as_list(result.get("content")) or []:
+        texts.append(_rendered(as_object(block) or {}))
+        screen.say(texts[-1])
+    structured = result.get("structuredContent")
+    if structured is not None and not _is_repeated(structured, texts):
+        screen.say(json.dumps(structured, ensure_ascii=False, indent=2))
+    if result.get("isError"):
+        screen.note("The tool reports that it failed.", "red")
+        return 1
+    return 0
+
+
+def _rendered(block: JSONObject) -> str:
+    match block.get("type"):
+        case "text":
+            return str(block.get("text", ""))
+        case "image" | "audio" as kind:
+            size = len(str(block.get("data", ""))) * 3 // 4
+            return f"[{kind}, {block.get('mimeType')}, {size} bytes; --json prints it]"
+        case "resource":
+            resource = as_object(block.get("resource")) or {}
+            return str(resource.get("text") or f"[resource {resource.get('uri')}]")
+        case "resource_link":
+            return f"[resource {block.get('uri')}]"
+        case kind:
+            return f"[content of the kind {kind}; --json prints it]"
+
+
+def _is_repeated(structured: object, texts: list[str]) -> bool:
+    """Tell whether a text is the structured content once more, as the protocol advises."""
+    for text in texts:
+        try:
+            if json.loads(text) == structured:
+                return True
+        except ValueError:
+            continue
+    return False
+
+
+def _first_line(tool: JSONObject) -> str:
+    text = str(tool.get("description") or tool.get("title") or "")
+    return text.strip().partition("\n")[0]
