@@ -55,6 +55,7 @@ def endpoints(
                 timeout=max(
                     (each.definition.timeout for each in registry.servers(project.id)), default=60
                 ),
+                auto_approve=_approved(registry, project),
             )
         ]
     return [
@@ -68,6 +69,18 @@ def endpoints(
         for server in registry.servers(project.id)
         if not server.definition.disabled
     ]
+
+
+def _approved(registry: Registry, project: Project) -> tuple[str, ...]:
+    """Return the tools that need no question to the user, under the names that clients see."""
+    approved = {
+        (each.definition.name, tool)
+        for each in registry.servers(project.id)
+        for tool in each.definition.auto_approve
+    }
+    view = registry.table.project(project.name).unified
+    listed = ((tool["name"], view.tools[tool["name"]]) for tool in view.lists["tools"])
+    return tuple(name for name, target in listed if (target.server.name, target.name) in approved)
 
 
 def routes(registry: Registry, gate: Gate, address: Callable[[], str]) -> APIRouter:
