@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -37,10 +38,13 @@ class Spool:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            self._size = _append(descriptor, lines)
+            size = _append(descriptor, lines)
         finally:
             os.close(descriptor)
+        is_new, self._size = not self._size, size
         self.count += len(records)
+        if is_new:
+            _sync_folder(self._path.parent)
 
     def peek(self, limit: int) -> tuple[list[Record], int]:
         """Return up to `limit` of the oldest records, and how many broken lines lay between."""
@@ -97,6 +101,17 @@ def _append(descriptor: int, lines: bytes) -> int:
         os.ftruncate(descriptor, size)
         raise
     return os.fstat(descriptor).st_size
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the name of a new file on the disk too, or a power cut could lose the whole of it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # The records themselves are safe by now, and some file systems cannot do this.
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -98,6 +98,7 @@ class RecordWriter:
                 await self._finish(task)
         finally:
             self._closed = True
+            self._answer(self._flushes, written=False)
             self._waiting.extendleft(reversed(self._batch))
             self._batch = []
             while self._waiting:
@@ -120,12 +121,15 @@ class RecordWriter:
             self._work.clear()
             self._hurry.clear()
             flushes, self._flushes = self._flushes, []
-            written = await self._attempt()
-            for done in flushes:
-                if not done.done():
-                    done.set_result(written)
+            self._answer(flushes, written=await self._attempt())
             if self._closing:
                 return
+
+    @staticmethod
+    def _answer(flushes: list[asyncio.Future[bool]], *, written: bool) -> None:
+        for done in flushes:
+            if not done.done():
+                done.set_result(written)
 
     async def _rest(self) -> None:
         """Wait until there is work, then long enough for a batch to gather or a fault to pass."""

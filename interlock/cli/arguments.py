@@ -32,7 +32,7 @@ def read_arguments(words: Sequence[str], schema: JSONObject) -> JSONObject:
 def _whole(text: bytes) -> JSONObject:
     arguments = as_object(loads_strict(text))
     if arguments is None:
-        raise BadInput("The arguments must be one JSON object, such as '{\"city\": \"Seoul\"}'.")
+        raise BadInput('The arguments must be one JSON object, such as \'{"city": "Seoul"}\'.')
     return arguments
 
 

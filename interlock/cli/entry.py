@@ -68,9 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _root() -> TyperGroup:
-    commands = {
-        name: LateCommand(name, module, line) for name, (module, line) in COMMANDS.items()
-    }
+    commands = {name: LateCommand(name, module, line) for name, (module, line) in COMMANDS.items()}
     return TyperGroup(
         name="interlock",
         help="Build, host, connect and govern MCP servers from one place.",

@@ -1,7 +1,7 @@
 """HTTP clients for a gateway: set up quickly, following no redirect, naming failures in words."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TypedDict
 from urllib.parse import urlsplit
@@ -55,7 +55,7 @@ def client_options(url: str, key: str | None) -> ClientOptions:
 
 
 @contextmanager
-def named_failures(url: str) -> Iterator[None]:
+def named_failures(url: str) -> Generator[None]:
     """Turn a failure of HTTP into an error that says what to do about it."""
     parts = urlsplit(url)
     where = f"{parts.scheme}://{parts.netloc}"

@@ -27,7 +27,9 @@ def import_servers(
     session: Session,
     *,
     file: Annotated[str, typer.Argument(help="The configuration file; - reads standard input.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would happen.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would happen.")
+    ] = False,
     yes: YesOption = False,
 ) -> int:
     """Take over the servers of a client's configuration (`mcpServers` of Claude, Cursor, …)."""

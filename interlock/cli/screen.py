@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -60,7 +60,7 @@ class Screen:
         typer.confirm(visible(question), abort=True, err=True)
 
     @contextmanager
-    def working(self, text: str) -> Iterator[Tell]:
+    def working(self, text: str) -> Generator[Tell]:
         """Show that long work is under way, on a terminal only; yields how to say what it does."""
         if self.as_json or not self._err.is_terminal:
             yield _ignore

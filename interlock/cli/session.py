@@ -53,13 +53,14 @@ def gateway_command(
 
     def register(run: Run[_P]) -> Run[_P]:
         _, *own = inspect.signature(run).parameters.values()
+        call: Callable[..., int | None] = run
 
         def command(**values: Any) -> int | None:
             common = {name: values.pop(name) for name, _, _ in shared}
             screen = Screen(as_json=common.pop("as_json"))
             url = common.pop("gateway_url")
             with Gateway(find_target(url=url, **common)) as gateway:
-                return run(Session(gateway, screen), **values)
+                return call(Session(gateway, screen), **values)
 
         parameters = [_keyword(each.name, each.annotation, each.default) for each in own]
         parameters += [_keyword(*each) for each in shared]

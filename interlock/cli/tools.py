@@ -70,8 +70,10 @@ def _endpoint(session: Session, server: str | None) -> ToolEndpoint:
 
 def _schema(endpoint: ToolEndpoint, name: str) -> JSONObject:
     """Return the input schema of a tool, or an empty one where it is not listed."""
-    found = (tool for tool in endpoint.list_tools() if tool.get("name") == name)
-    return as_object(next(found, {}).get("inputSchema")) or {}
+    for tool in endpoint.list_tools():
+        if tool.get("name") == name:
+            return as_object(tool.get("inputSchema")) or {}
+    return {}
 
 
 def _mirrored(schema: JSONObject) -> tuple[HeaderParam, ...]:

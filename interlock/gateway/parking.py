@@ -141,7 +141,8 @@ class Parking:
     def claim(self, state: object, binding: bytes) -> ParkedCall:
         """Return the call that a retry belongs to. Raises StateRefused."""
         try:
-            sealed = base64.urlsafe_b64decode(str(state).encode("ascii"))
+            # Strict, for the lenient decoder overlooks what was appended or put in between.
+            sealed = base64.b64decode(str(state).encode("ascii"), b"-_", validate=True)
             content = loads(self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], binding))
         except (InvalidTag, binascii.Error, ValueError):
             raise StateRefused(

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Iterable
 from typing import Any, NoReturn, TypeAlias, cast
 
 import orjson
@@ -14,7 +15,7 @@ JSONObject: TypeAlias = dict[str, Any]
 MAX_DEPTH = 128
 _INT64_DIGITS = 19
 _LONG_DIGITS = re.compile(rb"[0-9]{19,}")
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class HostileJSON(BadMessage):
@@ -32,29 +33,33 @@ def dumps(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def loads(text: bytes | bytearray | memoryview) -> Any:
+def loads(text: bytes | bytearray) -> Any:
     """Parse what a server answered, keeping integers beyond 64 bits exact.
 
-    Raises ValueError where `text` is not JSON.
+    Raises ValueError where `text` is not JSON, or nested deeper than `MAX_DEPTH`.
     """
     if _LONG_DIGITS.search(text):
-        return json.loads(bytes(text))
-    return orjson.loads(text)
+        value = _decode(_LOSSLESS, text)
+    else:
+        value = orjson.loads(text)
+    _check_depth(text, value)
+    return value
 
 
 def loads_strict(text: bytes) -> Any:
     """Parse what a caller sent; refuse whatever another parser could read differently.
 
-    Refused are bad UTF-8, NaN and infinities, repeated keys, integers beyond 64 bits and nesting
-    deeper than `MAX_DEPTH`. Raises HostileJSON.
+    Refused are bad UTF-8, lone surrogates, NaN and infinities, repeated keys, integers beyond
+    64 bits and nesting deeper than `MAX_DEPTH`. Raises HostileJSON.
     """
-    _check_depth(text)
     try:
-        return _STRICT.decode(text.decode("utf-8"))
+        value = _decode(_STRICT, text)
+        _check_depth(text, value)
     except UnicodeDecodeError as error:
         raise HostileJSON("The body is not UTF-8; send JSON encoded as UTF-8.") from error
     except ValueError as error:
         raise HostileJSON(f"The body is not valid JSON: {error}.") from error
+    return value
 
 
 def as_object(value: Any) -> JSONObject | None:
@@ -67,17 +72,40 @@ def as_list(value: Any) -> list[Any] | None:
     return cast("list[Any]", value) if isinstance(value, list) else None
 
 
-def _check_depth(text: bytes) -> None:
+def _decode(decoder: json.JSONDecoder, text: bytes | bytearray) -> Any:
+    try:
+        value = decoder.decode(text.decode("utf-8"))
+    except RecursionError as error:
+        raise _too_deep() from error
+    if _SURROGATE.search(text):
+        # Only the other parser refuses half of a pair, which no UTF-8 could carry on.
+        orjson.loads(text)
+    return value
+
+
+def _check_depth(text: bytes | bytearray, value: Any) -> None:
     if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
         return
-    depth = 0
-    for char in _STRINGS.sub(b"", text):
-        if char in b"[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise HostileJSON(f"The body is nested deeper than {MAX_DEPTH} levels.")
-        elif char in b"]}":
-            depth -= 1
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [inner for outer in level for inner in _members(outer) if _is_nested(inner)]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _members(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return cast("JSONObject", value).values()
+    return cast("list[Any]", value) if isinstance(value, list) else ()
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, dict | list)
+
+
+def _too_deep() -> ValueError:
+    return ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> JSONObject:
@@ -96,14 +124,15 @@ def _integer(digits: str) -> int:
 def _float(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise HostileJSON("A number in the body is too large; send it as a string.")
+        raise ValueError("a number is too large; send it as a string")
     return number
 
 
 def _constant(name: str) -> NoReturn:
-    raise HostileJSON(f"The body contains {name}, which is not JSON.")
+    raise ValueError(f"{name} is not a JSON value")
 
 
+_LOSSLESS = json.JSONDecoder(parse_float=_float, parse_constant=_constant)
 _STRICT = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_constant
 )

@@ -1,5 +1,6 @@
 """Reading records over HTTP, with a real writer and database behind."""
 
+import asyncio
 import csv
 import io
 import json
@@ -344,9 +345,14 @@ async def pieces_of(app: FastAPI, path: str, query: str) -> list[bytes]:
         "headers": [],
     }
     sent: list[Any] = []
+    requests = iter([{"type": "http.request", "body": b"", "more_body": False}])
+    hung_up = asyncio.Event()
 
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        if (request := next(requests, None)) is not None:
+            return request
+        await hung_up.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message)

@@ -30,15 +30,24 @@ QUICK = AuditSettings(flush_interval=0.01, max_pending=100, keep_days=CENTURY)
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncGenerator[Database]:
     """Open a SQLite database that gives up soon where another connection holds the lock."""
-    database = Database(sqlite_url(tmp_path / "interlock.db"))
+    url = sqlite_url(tmp_path / "interlock.db")
+    await make_tables(url)
+    database = Database(url)
     event.listen(database.engine.sync_engine, "connect", be_impatient)
-    await migrate(database)
     yield database
     await database.close()
 
 
+async def make_tables(url: str) -> None:
+    database = Database(url)
+    await migrate(database)
+    await database.close()
+
+
 def be_impatient(connection: Any, _record: object) -> None:
-    connection.execute("PRAGMA busy_timeout=20")
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout=20")
+    cursor.close()
 
 
 @pytest.fixture
@@ -284,10 +293,9 @@ async def test_a_flush_that_its_reader_gave_up_does_not_disturb_the_others(
 async def test_where_neither_database_nor_disk_takes_records_the_loss_is_counted(
     database: Database, store: RecordStore, tmp_path: Path
 ) -> None:
-    (tmp_path / "file").touch()
-
     with locked(database):
-        async with RecordWriter(store, SLOW, spool=tmp_path / "file" / "spool") as writer:
+        async with RecordWriter(store, SLOW, spool=tmp_path / "taken" / "spool") as writer:
+            leave_behind(tmp_path / "taken", b"no folder")
             add_all(writer, some(150))
             assert writer.lost == 100
             assert writer.pending == 50
