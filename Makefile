@@ -8,7 +8,7 @@ ARGS ?=
 
 .PHONY: run test lint types check format clean
 
-run: .venv/.synced
+run: .venv/.runnable
 	@.venv/bin/interlock up $(ARGS)
 
 test: .venv/.synced
@@ -28,10 +28,16 @@ format: .venv/.synced
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-# The environment is exactly what the lock says; it is made anew when the lock changes.
-.venv/.synced: pyproject.toml uv.lock | $(UV)
-	@$(UV) sync --frozen --quiet
+# The environment is what the lock says, and is brought up to date when the lock changes.
+SYNC = $(UV) sync --frozen --quiet --no-python-downloads --python $(PYTHON)
+
+.venv/.runnable: pyproject.toml uv.lock | $(UV)
+	@$(SYNC) --no-dev --inexact
 	@touch $@
+
+.venv/.synced: pyproject.toml uv.lock | $(UV)
+	@$(SYNC)
+	@touch $@ .venv/.runnable
 
 .cache/uv/bin/uv:
 	@echo "Installing uv into .cache/uv" >&2

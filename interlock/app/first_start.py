@@ -1,7 +1,7 @@
 """What the first start makes: project, administrator, first key; and what every start leaves."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from interlock.errors import BadInput, Unauthenticated
@@ -23,10 +23,10 @@ CREDENTIALS_FILE = "cli.json"
 class FirstStart:
     """Shown once: the first API key, the administrator, and a configuration ready to paste."""
 
-    api_key: str
+    api_key: str = field(repr=False)
     admin_email: str
-    admin_password: str | None
-    client_config: str
+    admin_password: str | None = field(repr=False)
+    client_config: str = field(repr=False)
 
 
 async def prepare(

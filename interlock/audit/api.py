@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from interlock.audit.export import MEDIA_TYPES, ExportFormat, export
-from interlock.audit.filters import Position, RecordFilter
+from interlock.audit.filters import Position, RecordFilter, moment_of
 from interlock.audit.record import Outcome, Record
 from interlock.audit.store import RecordStore
 from interlock.audit.writer import RecordWriter
@@ -95,11 +95,8 @@ def _storable(text: str) -> str:
 
 def _moment(text: Any) -> Any:
     # Pydantic alone would take bare numbers too, whose unit it guesses.
-    try:
-        moment = datetime.fromisoformat(text)
-    except (ValueError, TypeError):
-        moment = None
-    if moment is None or moment.tzinfo is None:
+    moment = moment_of(text)
+    if moment is None:
         raise ValueError("must be ISO 8601 with a zone, as in 2026-01-31T09:00:00Z")
     return moment
 

@@ -2,7 +2,8 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 
@@ -49,10 +50,10 @@ class Position:
         """Read a cursor that `cursor` wrote. Raises BadInput."""
         try:
             time, record_id = as_list(orjson.loads(urlsafe_b64decode(cursor))) or (None, None)
-            moment = datetime.fromisoformat(time) if isinstance(time, str) else None
         except ValueError:
             raise _bad_cursor() from None
-        if moment is None or moment.tzinfo is None or not is_record_id(record_id):
+        moment = moment_of(time)
+        if moment is None or not is_record_id(record_id):
             raise _bad_cursor()
         return cls(moment, record_id)
 
@@ -60,6 +61,17 @@ class Position:
     def cursor(self) -> str:
         """The place as opaque text for URLs."""
         return urlsafe_b64encode(orjson.dumps([self.time.isoformat(), self.id])).decode()
+
+
+def moment_of(text: Any) -> datetime | None:
+    """Read an ISO 8601 moment with a zone; None where `text` is none that UTC can tell."""
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _bad_cursor() -> BadInput:

@@ -106,8 +106,10 @@ class _Merge:
             mirrors = _mirrors(server, item) if kind == "tools" else ()
             if not isinstance(name, str) or mirrors is None:
                 continue
-            target = Target(server, name, mirrors)
             full = prefixed(server.name, name)
+            if full in hidden:
+                continue
+            target = Target(server, name, mirrors)
             exposed = self._exposed(full, name, targets, kind)
             targets[exposed] = target
             hidden[full] = target
@@ -117,12 +119,15 @@ class _Merge:
             targets.setdefault(full, target)
 
     def _exposed(self, full: str, name: str, taken: Mapping[str, Target], kind: Kind) -> str:
-        alias = self._aliases.get(full) if kind == "tools" else None
-        if alias is not None and alias not in taken:
-            return alias
         if self._is_single:
             return name
-        if self._is_plain and name not in taken and (kind != "tools" or is_legal(name)):
+        unfree = {*taken, *self._full_names[kind]}
+        alias = self._aliases.get(full) if kind == "tools" else None
+        if alias is not None and alias not in unfree:
+            return alias
+        if kind == "tools":
+            unfree.update(self._aliases.values())
+        if self._is_plain and name not in unfree and (kind != "tools" or is_legal(name)):
             return name
         return full
 
@@ -143,8 +148,8 @@ class _Merge:
                 self._lists["resourceTemplates"].append({**item, "uriTemplate": exposed})
 
     def _claim(self, server: ServerEntry, uri: str) -> str:
-        if uri in self._claimed and not self._is_single:
-            return marked_uri(server.name, uri)
+        while uri in self._claimed and not self._is_single:
+            uri = marked_uri(server.name, uri)
         self._claimed.add(uri)
         return uri
 
@@ -201,13 +206,22 @@ def _mirrors(server: ServerEntry, tool: JSONObject) -> tuple[HeaderParam, ...] |
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    parts: list[str] = []
-    start = 0
-    for found in _EXPRESSION.finditer(template):
-        parts.append(re.escape(template[start : found.start()]))
-        parts.append(".*" if found[1] else "[^/]+")
-        start = found.end()
-    parts.append(re.escape(template[start:]))
+    """Return what URIs a template can make.
+
+    Templates come from servers, so each expression takes the first place where the text after it
+    stands and never tries another: matching stays linear. Where an expression may hold slashes,
+    those after it may, too; no match is lost by that.
+    """
+    literals, operators = _EXPRESSION.split(template)[::2], _EXPRESSION.split(template)[1::2]
+    parts = [re.escape(literals[0])]
+    held = "[^/]+"
+    for number, (operator, literal) in enumerate(zip(operators, literals[1:], strict=True), 1):
+        if operator:
+            held = ".*"
+        if number == len(operators):
+            parts.append(held + re.escape(literal))
+        elif literal:
+            parts.append(f"(?>{held}?{re.escape(literal)})")
     return re.compile("".join(parts), re.DOTALL)
 
 

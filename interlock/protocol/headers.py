@@ -18,6 +18,7 @@ from interlock.protocol.versions import HEADER_MISMATCH, META_VERSION
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PLAIN = re.compile(r"[!-~](?:[ -~\t]*[!-~])?|")
 _SENTINEL = re.compile(r"=\?base64\?(.*)\?=", re.DOTALL)
+_NUMBER = re.compile(r"-?[0-9]{1,16}(?:\.[0-9]{1,16})?")
 _NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 _MAX_SAFE_INTEGER = 2**53 - 1
 
@@ -44,7 +45,8 @@ class HeaderParam:
 
 def encode_value(value: str) -> str:
     """Return `value` as a header value, in Base64 where plain ASCII could not carry it."""
-    if _PLAIN.fullmatch(value) and not _SENTINEL.fullmatch(value):
+    looks_encoded = value.startswith("=?base64?") and value.endswith("?=")
+    if _PLAIN.fullmatch(value) and not looks_encoded:
         return value
     return f"=?base64?{base64.b64encode(value.encode()).decode()}?="
 
@@ -101,8 +103,8 @@ def _annotation(node: JSONObject, path: tuple[str, ...], *, reachable: bool) -> 
         raise InvalidAnnotation("an x-mcp-header is not a header name")
     if not reachable or not path:
         raise InvalidAnnotation(f"x-mcp-header {name} stands where it cannot be reached statically")
-    if node.get("type") not in {"string", "integer", "boolean"}:
-        raise InvalidAnnotation(f"x-mcp-header {name} is on a parameter of another type than text")
+    if node.get("type") not in ("string", "integer", "boolean"):
+        raise InvalidAnnotation(f"x-mcp-header {name} is not on a string, an integer or a boolean")
     return HeaderParam(f"mcp-param-{name.lower()}", path)
 
 
@@ -162,11 +164,8 @@ def check_params(
 
 
 def _equal(sent: str, value: Any) -> bool:
-    if isinstance(value, int) and not isinstance(value, bool):
-        try:
-            return float(sent) == value
-        except ValueError:
-            return False
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _NUMBER.fullmatch(sent) is not None and float(sent) == value
     return sent == _text(value)
 
 
@@ -185,5 +184,5 @@ def _text(value: Any) -> str | None:
     if isinstance(value, int):
         return str(value) if abs(value) <= _MAX_SAFE_INTEGER else None
     if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+        return _text(int(value))
     return value if isinstance(value, str) else None

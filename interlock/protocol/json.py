@@ -87,7 +87,7 @@ def _check_depth(text: bytes | bytearray, value: Any) -> None:
     if text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
         return
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [inner for outer in level for inner in _members(outer) if _is_nested(inner)]
         if not level:
             return

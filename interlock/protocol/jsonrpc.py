@@ -122,9 +122,12 @@ def failure(request_id: RequestId | None, fault: InterlockError | RPCError) -> J
 
 
 def unwrap(response: JSONObject) -> JSONObject:
-    """Return the result of an answer. Raises RPCError where it holds an error."""
+    """Return the result of an answer. Raises RPCError where it holds an error, or no object."""
     if "error" not in response:
-        return as_object(response.get("result")) or {}
+        value = as_object(response.get("result"))
+        if value is None:
+            raise RPCError(INTERNAL_ERROR, "The answer holds no result that is an object.")
+        return value
     fault = as_object(response["error"])
     if fault is None:
         raise RPCError(INTERNAL_ERROR, "The server answered with an error that is not an object.")

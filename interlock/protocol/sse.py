@@ -4,12 +4,14 @@ Source: WHATWG HTML, "Server-sent events", event stream interpretation.
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from interlock.errors import TooLarge
 
 KEEP_ALIVE = b": keep-alive\n\n"
+MAX_RETRY_DIGITS = 9
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -42,6 +44,7 @@ class EventReader:
         self._rest: list[bytes] = []
         self._rest_size = 0
         self._after_cr = False
+        self._is_first_line = True
         self._begin()
 
     def _begin(self) -> None:
@@ -55,6 +58,7 @@ class EventReader:
         """Yield the events that `chunk` completes. Raises TooLarge over the limit."""
         if self._after_cr and chunk.startswith(b"\n"):
             chunk = chunk[1:]
+            self._after_cr = False
         if chunk:
             self._after_cr = chunk.endswith(b"\r")
         start = 0
@@ -82,6 +86,9 @@ class EventReader:
             raise TooLarge(f"An event of the stream is larger than {self._limit} bytes.")
 
     def _line(self, line: bytes) -> ServerSentEvent | None:
+        if self._is_first_line:
+            self._is_first_line = False
+            line = line.removeprefix(BOM_UTF8)
         if not line:
             return self._dispatch()
         field, _, value = line.partition(b":")
@@ -94,7 +101,7 @@ class EventReader:
             self._event = value.decode("utf-8", "replace")
         elif field == b"id" and b"\0" not in value:
             self._id = value.decode("utf-8", "replace")
-        elif field == b"retry" and value.isdigit():
+        elif field == b"retry" and value.isdigit() and len(value) <= MAX_RETRY_DIGITS:
             self._retry = int(value)
         return None
 

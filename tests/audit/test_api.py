@@ -210,6 +210,7 @@ async def test_until_leaves_out_the_moment_itself(
         ("since", "2026-01-31T09:00:00"),
         ("since", "1769850000"),
         ("until", "yesterday"),
+        ("until", "0001-01-01T00:00:00+14:00"),
         ("min_ms", "-1"),
         ("min_ms", "nan"),
         ("min_ms", "inf"),
