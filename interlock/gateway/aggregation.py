@@ -65,6 +65,11 @@ class _Merge:
         self._aliases: dict[str, str] = {}
         if not is_single:
             self._aliases = {name: alias for alias, name in project.aliases.items()}
+        self._alias_names = frozenset(self._aliases.values())
+        self._full_names: dict[Kind, frozenset[str]] = {
+            "tools": self._all_full_names("tools"),
+            "prompts": self._all_full_names("prompts"),
+        }
         self._lists: dict[Kind, list[JSONObject]] = {kind: [] for kind in KINDS}
         self._tools: dict[str, Target] = {}
         self._prompts: dict[str, Target] = {}
@@ -121,15 +126,24 @@ class _Merge:
     def _exposed(self, full: str, name: str, taken: Mapping[str, Target], kind: Kind) -> str:
         if self._is_single:
             return name
-        unfree = {*taken, *self._full_names[kind]}
+        full_names = self._full_names[kind]
         alias = self._aliases.get(full) if kind == "tools" else None
-        if alias is not None and alias not in unfree:
+        if alias is not None and alias not in taken and alias not in full_names:
             return alias
-        if kind == "tools":
-            unfree.update(self._aliases.values())
-        if self._is_plain and name not in unfree and (kind != "tools" or is_legal(name)):
-            return name
-        return full
+        if not self._is_plain or name in taken or name in full_names:
+            return full
+        if kind == "tools" and (name in self._alias_names or not is_legal(name)):
+            return full
+        return name
+
+    def _all_full_names(self, kind: Kind) -> frozenset[str]:
+        # Another item's plain name or alias must never take the name that these always answer to.
+        return frozenset(
+            prefixed(server.name, name)
+            for server in self._servers
+            for item in _items(server, kind)
+            if isinstance(name := item.get("name"), str)
+        )
 
     def _add_resources(self, server: ServerEntry) -> None:
         for item in _items(server, "resources"):

@@ -12,7 +12,10 @@ from interlock.gateway.table import View
 from interlock.identity.principal import Principal
 from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import Era
+from interlock.telemetry.logs import get_logger, log_failure
 from interlock.upstreams.port import Caller, ClientFacts
+
+log = get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -48,6 +51,13 @@ class Trace:
         self.rpc_code, self.reason = fault.rpc_code, fault.reason
         is_ours = fault.status < HTTPStatus.INTERNAL_SERVER_ERROR
         self.outcome = "refused" if is_ours else "failed"
+
+    def unforeseen(self, error: Exception) -> InterlockError:
+        """Log a fault of our own and return what the caller may know of it."""
+        log_failure(log, "call.unforeseen", error, request_id=self.request_id, server=self.server)
+        fault = InterlockError(f"Something went wrong here; request {self.request_id}.")
+        self.fail(fault)
+        return fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Clients of the legacy era: their sessions, what they can be asked, and what they wait for."""
 
 import asyncio
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ from interlock.upstreams.port import ClientFacts
 
 STANDALONE = "main"
 KEPT_STREAMS = 16
+KEPT_BYTES = 256 * 1024  # of one finished answer; larger ones are not kept for resuming
 LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+ASK_DEADLINE = 600.0  # seconds; people answer, and a client that has left never does
+_EVENT_NUMBER = re.compile(r"[0-9]{1,18}")
 _NEEDS = {
     "sampling/createMessage": "sampling",
     "elicitation/create": "elicitation",
@@ -80,9 +84,10 @@ class ClientSession:
         stream_id = str(next(self._stream_ids))
         stream = Stream(stream_id, is_resumable=True, is_answer_only=is_answer_only)
         self._streams[stream.id] = stream
-        finished = [each.id for each in self._streams.values() if each.ended]
-        for stream_id in finished[:-KEPT_STREAMS]:
-            del self._streams[stream_id]
+        finished = [each for each in self._streams.values() if each.ended]
+        heavy = [each for each in finished if each.weight > KEPT_BYTES and not each.is_followed]
+        for old in {each.id for each in (*finished[:-KEPT_STREAMS], *heavy)}:
+            del self._streams[old]
         return stream
 
     def find_stream(self, event_id: str) -> tuple[Stream, int]:
@@ -92,7 +97,7 @@ class ClientSession:
         """
         stream_id, _, number = event_id.rpartition("-")
         stream = self.standalone if stream_id == STANDALONE else self._streams.get(stream_id)
-        if stream is None or not number.isdigit():
+        if stream is None or not _EVENT_NUMBER.fullmatch(number):
             raise NotFound("This stream is not kept any more; start without Last-Event-ID.")
         return stream, int(number)
 
@@ -105,9 +110,12 @@ class ClientSession:
         self._asks[ask_id] = future
         stream.send(jsonrpc.request(ask_id, method, params or None))
         try:
-            return await future
-        except asyncio.CancelledError:
+            async with asyncio.timeout(ASK_DEADLINE):
+                return await future
+        except (asyncio.CancelledError, TimeoutError) as ending:
             stream.send(jsonrpc.notification("notifications/cancelled", {"requestId": ask_id}))
+            if isinstance(ending, TimeoutError):
+                raise RPCError(jsonrpc.INTERNAL_ERROR, "The client gave no answer.") from None
             raise
         finally:
             del self._asks[ask_id]

@@ -14,6 +14,7 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 HeaderList: TypeAlias = Iterable[tuple[bytes, bytes]]
 
+MAX_LENGTH_DIGITS = 18
 JSON_TYPE = (b"content-type", b"application/json")
 SSE_HEADERS = (
     (b"content-type", b"text/event-stream"),
@@ -62,7 +63,7 @@ def headers_of(scope: Scope) -> dict[str, str]:
 async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> bytes:
     """Return the body of a request. Raises TooLarge over `limit` bytes, ClientGone."""
     announced = headers.get("content-length", "0")
-    if announced.isdigit() and int(announced) > limit:
+    if announced.isdecimal() and (len(announced) > MAX_LENGTH_DIGITS or int(announced) > limit):
         raise TooLarge(f"The body is larger than {limit} bytes.")
     parts: list[bytes] = []
     size = 0

@@ -128,6 +128,8 @@ class LegacyClients:
         except asyncio.CancelledError:
             trace.outcome = "cancelled"
             raise
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the client must get an answer
+            to.send(jsonrpc.failure(request.id, trace.unforeseen(error)))
         else:
             to.send(jsonrpc.result(request.id, result))
         finally:
@@ -182,7 +184,8 @@ class LegacyClients:
     async def notified(self, session: ClientSession, message: jsonrpc.Notification) -> None:
         """Take a notification of the client: a cancellation, progress, or changed roots."""
         if message.method == "notifications/cancelled":
-            task = session.calls.get(message.params.get("requestId", ""))
+            named = message.params.get("requestId")
+            task = session.calls.get(named) if isinstance(named, str | int) else None
             if task is not None:
                 task.cancel()
         elif message.method != "notifications/initialized":

@@ -127,6 +127,9 @@ class ModernClients:
             trace.fail(fault)
             to.send(jsonrpc.failure(message.id, fault))
             return http_status(fault)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the client must get an answer
+            to.send(jsonrpc.failure(message.id, trace.unforeseen(error)))
+            return HTTPStatus.INTERNAL_SERVER_ERROR
         if result.get("resultType") == "input_required":
             trace.outcome = "input_required"
         to.send(jsonrpc.result(message.id, result))

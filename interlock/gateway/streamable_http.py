@@ -187,11 +187,9 @@ class StreamableHTTP:
         session = self._session(arrival)
         arrival.trace.era, arrival.trace.method = Era.LEGACY, "GET"
         last_event = arrival.headers.get("last-event-id")
-        stream, after = session.standalone, session.standalone.size
+        stream, after = session.standalone, session.standalone.delivered
         if last_event is not None:
             stream, after = session.find_stream(last_event)
-        elif not stream.was_followed:
-            after = 0
         await until_gone(receive, self._events(arrival, stream, send, {}, after=after))
         session.touch()
 

@@ -22,6 +22,7 @@ class Stream:
     At most `capacity` messages are held; beyond that the oldest go. With `is_resumable` messages
     stay after they were followed, so that a client that lost its connection can have them again.
     With `is_answer_only` its client reads a lone answer and nothing that comes before it.
+    `delivered` is the number of the last message that a follower took, `weight` the bytes sent.
     """
 
     def __init__(
@@ -34,7 +35,8 @@ class Stream:
     ) -> None:
         self.id = stream_id
         self.is_answer_only = is_answer_only
-        self.was_followed = False
+        self.delivered = 0
+        self.weight = 0
         self.is_followed = False
         self.ended = False
         self.dropped = 0
@@ -49,7 +51,9 @@ class Stream:
         self._number += 1
         if len(self._events) == self._events.maxlen:
             self.dropped += 1
-        self._events.append(StreamEvent(self._number, dumps(message)))
+        data = dumps(message)
+        self.weight += len(data)
+        self._events.append(StreamEvent(self._number, data))
         self._changed.set()
 
     def end(self) -> None:
@@ -93,12 +97,14 @@ class Stream:
         """
         self._follower += 1
         me = self._follower
-        self.is_followed = self.was_followed = True
+        self._changed.set()
+        self.is_followed = True
         try:
             while me == self._follower:
                 for event in self._pending(after):
                     after = event.number
                     yield event
+                    self.delivered = max(self.delivered, after)
                 if self.ended and after >= self._number:
                     return
                 if not self._has_after(after) and not await self._change(heartbeat):

@@ -38,10 +38,7 @@ def loads(text: bytes | bytearray) -> Any:
 
     Raises ValueError where `text` is not JSON, or nested deeper than `MAX_DEPTH`.
     """
-    if _LONG_DIGITS.search(text):
-        value = _decode(_LOSSLESS, text)
-    else:
-        value = orjson.loads(text)
+    value = _decode(_LOSSLESS, text) if _LONG_DIGITS.search(text) else orjson.loads(text)
     _check_depth(text, value)
     return value
 

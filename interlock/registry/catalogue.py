@@ -7,10 +7,14 @@ from interlock import __version__
 from interlock.errors import RPCError
 from interlock.gateway.table import Catalogue, Kind
 from interlock.protocol.json import JSONObject, as_list, as_object
+from interlock.protocol.jsonrpc import METHOD_NOT_FOUND
 from interlock.protocol.versions import Era
+from interlock.telemetry.logs import get_logger
 from interlock.upstreams.legacy import LegacySession
 from interlock.upstreams.modern import ModernSession, request_meta
 from interlock.upstreams.port import ClientFacts, Nobody, ProtocolBroken
+
+log = get_logger(__name__)
 
 MAX_PAGES = 200
 GATEWAY: ClientFacts = ClientFacts(
@@ -36,14 +40,27 @@ class _Hints:
         self.is_private = self.is_private or page.get("cacheScope") == "private"
 
 
-async def read_catalogue(session: LegacySession | ModernSession, name: str) -> Catalogue:
-    """Return what the server offers now. Raises RPCError and UpstreamFailed."""
+async def read_catalogue(
+    session: LegacySession | ModernSession, name: str, known: Catalogue | None = None
+) -> Catalogue:
+    """Return what the server offers now. Raises UpstreamFailed.
+
+    A list that the server refuses is taken from what was `known` before, so that one broken list
+    does not take the others away.
+    """
     facts = session.facts
     items: dict[Kind, tuple[JSONObject, ...]] = {}
     hints = _Hints()
     for kind, (method, capability) in _METHODS.items():
-        if capability in facts.capabilities:
+        if capability not in facts.capabilities:
+            continue
+        try:
             items[kind] = await _read_list(session, name, kind, method, hints)
+        except RPCError as error:
+            # Templates are part of the resources capability, but many servers have no such list.
+            if error.code != METHOD_NOT_FOUND:
+                log.warning("server.list_refused", server=name, list=kind, reason=error.message)
+            items[kind] = known.items.get(kind, ()) if known is not None else ()
     return Catalogue(facts, items, ttl_ms=max(0, hints.ttl_ms or 0), is_private=hints.is_private)
 
 
@@ -55,13 +72,7 @@ async def _read_list(
     if session.facts.era is Era.MODERN:
         params["_meta"] = request_meta(GATEWAY)
     for _ in range(MAX_PAGES):
-        try:
-            page = await session.request(method, params, Nobody())
-        except RPCError:
-            if kind != "resourceTemplates":
-                raise
-            # Templates are part of the resources capability, but many servers have no such list.
-            return ()
+        page = await session.request(method, params, Nobody())
         hints.take(page)
         found += [item for each in as_list(page.get(kind)) or () if (item := as_object(each))]
         cursor = page.get("nextCursor")

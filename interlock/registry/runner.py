@@ -15,7 +15,7 @@ from interlock.registry.catalogue import GATEWAY, read_catalogue
 from interlock.registry.entities import Server
 from interlock.station.logs import LogWriter
 from interlock.station.supervisor import RestartPolicy
-from interlock.telemetry.logs import get_logger
+from interlock.telemetry.logs import get_logger, log_failure
 from interlock.upstreams.definition import HTTPTarget
 from interlock.upstreams.modern import ModernSession, request_meta
 from interlock.upstreams.port import Nobody
@@ -134,6 +134,9 @@ class ServerRunner:
                 await self._stay_up()
             except InterlockError as failure:
                 self._fail(failure)
+            except Exception as error:  # noqa: BLE001 -- one server's oddity must not end its keeper
+                log_failure(log, "server.unforeseen", error, server=self.server.definition.name)
+                self._fail(UpstreamFailed("Something unforeseen happened; the log says more."))
             await self.upstream.reset()
             self._policy.ended(time.monotonic())
             await self._wait_for_restart()
@@ -209,11 +212,9 @@ class ServerRunner:
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self.server.definition.timeout):
-                catalogue = await read_catalogue(session, name)
+                catalogue = await read_catalogue(session, name, self.catalogue)
         except TimeoutError:
             raise UpstreamUnavailable(f"{name} did not list what it offers in time.") from None
-        except RPCError as error:
-            raise UpstreamUnavailable(f"{name} refused to list its items: {error}") from None
         self._refreshed = time.monotonic()
         self.health.response_ms = (time.perf_counter() - started) * 1000
         if catalogue != self.catalogue:
