@@ -88,6 +88,7 @@ async def open_data_plane(settings: Settings, ground: Ground, stack: AsyncExitSt
         ground.keys.find,
         lambda: registry.table,
         Ledger(ground.writer.add),
+        registry,
         max_body=settings.gateway.max_body,
     )
     keep_alive = settings.gateway.keep_alive

@@ -1,10 +1,15 @@
 """The ground that everything stands on: database, vault, identity, records."""
 
+import fcntl
+import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 
 from interlock.audit.store import RecordStore
 from interlock.audit.writer import RecordWriter
+from interlock.errors import Conflict
 from interlock.identity.api_keys import KeyRing
 from interlock.identity.gate import Gate
 from interlock.identity.logins import Logins
@@ -39,13 +44,35 @@ class Ground:
         return gate, logins
 
 
+def _own(data_dir: Path) -> IO[str]:
+    """Lock the data directory for this process, until the file that is returned is closed."""
+    lock = (data_dir / "lock").open("w", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise Conflict(
+            f"Another Interlock uses the data directory {data_dir}; "
+            "end it, or choose another directory with --data."
+        ) from None
+    return lock
+
+
+def _private_file(data_dir: Path) -> Path:
+    # SQLite gives its further files the mode of this one.
+    path = data_dir / "interlock.db"
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    return path
+
+
 async def open_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
     """Open the database, brought up to date, and load what must be in memory.
 
     What has to be closed goes onto `stack`. Raises InterlockError with the cure.
     """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(settings.database_url or sqlite_url(settings.data_dir / "interlock.db"))
+    stack.callback(_own(settings.data_dir).close)
+    database = Database(settings.database_url or sqlite_url(_private_file(settings.data_dir)))
     stack.push_async_callback(database.close)
     await migrate(database)
     vault = await open_vault(database, setting=settings.master_key, data_dir=settings.data_dir)

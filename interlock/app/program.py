@@ -1,6 +1,5 @@
 """The whole program: built from the settings, started in order, taken down in turn."""
 
-import os
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from interlock.identity.principal import Role
 from interlock.registry import api as registry_api
 from interlock.registry.catalogue import GATEWAY
 from interlock.registry.config import ImportedConfig, read_config
-from interlock.registry.importing import Importer
+from interlock.registry.importing import Importer, environment
 from interlock.settings import Settings
 from interlock.station import api as station_api
 from interlock.station.conversations import HostedConversation
@@ -88,6 +87,10 @@ class Program:
                 aliases=imported.options.aliases,
                 open=imported.options.open,
             )
+            warnings += [each.message for each in imported.warnings]
+        elif project.open:
+            # A project is open only for as long as the file that says so is given.
+            project = await ground.projects.update(project.id, open=False)
         allow_open = is_loopback(settings.host)
         if project.open:
             warnings.append(_open_warning(project, allowed=allow_open))
@@ -196,7 +199,7 @@ def _read(config: Path) -> ImportedConfig:
         raise BadInput(f"{config} cannot be read: {error.strerror}; check --config.") from None
     except UnicodeDecodeError:
         raise BadInput(f"{config} is not UTF-8 text; check --config.") from None
-    return read_config(text_of_file, environ=os.environ, source=str(config.absolute()))
+    return read_config(text_of_file, environ=environment(), source=str(config.absolute()))
 
 
 def _open_warning(project: Project, *, allowed: bool) -> str:

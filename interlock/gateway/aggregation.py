@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from interlock import __version__
 from interlock.gateway.naming import is_legal, marked_uri, prefixed, slug, split_mark
@@ -42,13 +42,30 @@ class Project:
 
 
 def project_entry(project: Project, servers: Sequence[ServerEntry]) -> ProjectEntry:
-    """Build the unified view of a project and the single views of its servers."""
+    """Build the views of a project, for clients that can be asked nothing and for all others."""
+    signatures = {signature for server in servers for signature in server.variants}
+    variants = {
+        signature: _entry(project, [_as_seen(server, signature) for server in servers], {})
+        for signature in sorted(signatures)
+    }
+    return _entry(project, servers, variants)
+
+
+def _as_seen(server: ServerEntry, signature: str) -> ServerEntry:
+    catalogue = server.variants.get(signature)
+    return server if catalogue is None else replace(server, catalogue=catalogue)
+
+
+def _entry(
+    project: Project, servers: Sequence[ServerEntry], variants: Mapping[str, ProjectEntry]
+) -> ProjectEntry:
     return ProjectEntry(
         id=project.id,
         name=project.name,
         is_open=project.is_open,
         unified=_Merge(project, servers, is_single=False).view(),
         single={each.name: _Merge(project, [each], is_single=True).view() for each in servers},
+        variants=variants,
     )
 
 
@@ -258,7 +275,7 @@ def merge_capabilities(all_of: Sequence[JSONObject]) -> JSONObject:
         for name, value in capabilities.items():
             ours = as_object(merged.setdefault(name, {})) or {}
             merged[name] = {**ours, **(as_object(value) or {})}
-    for name in ("prompts", "resources"):
+    for name in ("tools", "prompts", "resources"):
         if name in merged:
             merged[name]["listChanged"] = True
     return merged

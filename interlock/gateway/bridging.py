@@ -8,6 +8,7 @@ import hashlib
 
 from interlock.errors import RPCError
 from interlock.gateway.call import Call
+from interlock.gateway.capabilities import signature
 from interlock.gateway.clients import is_at_least
 from interlock.gateway.deadline import within_deadline
 from interlock.gateway.parking import ParkedCall, Parking
@@ -172,8 +173,8 @@ def _owner(call: Call, server: ServerEntry) -> Owner | None:
         call.session.upstreams.add(server.id)
         return Owner(call.session.owner_key, call.client, call.session)
     principal = call.principal
-    signature = hashlib.sha256(dumps(call.client.capabilities)).hexdigest()[:16]
-    key = f"pool:{principal.kind}:{principal.id}:{signature}"
+    mark = signature(call.client.capabilities)
+    key = f"pool:{principal.kind}:{principal.id}:{mark}"
     return Owner(key, call.client, Nobody(), exclusive=True)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from interlock.errors import Unauthenticated
 from interlock.gateway.call import Trace
+from interlock.gateway.capabilities import Acquaintance, signature
 from interlock.gateway.http import Scope, headers_of
 from interlock.gateway.ledger import Ledger
 from interlock.gateway.pipeline import target_name
@@ -12,7 +13,7 @@ from interlock.gateway.table import ProjectEntry, RouteTable, View
 from interlock.identity.credentials import api_key_in
 from interlock.identity.principal import Principal, anonymous
 from interlock.protocol import jsonrpc
-from interlock.protocol.json import as_object
+from interlock.protocol.json import JSONObject, as_object
 from interlock.telemetry.request_ids import new_request_id, trace_id_of
 
 
@@ -21,10 +22,18 @@ class Arrival:
     """A request that was let in; `place` is the project's name and the server's, or None."""
 
     principal: Principal
-    view: View
+    project: ProjectEntry
     place: tuple[str, str | None]
     headers: dict[str, str]
     trace: Trace
+    meet: Callable[[str, str, JSONObject], None]
+
+    def view(self, capabilities: JSONObject) -> View:
+        """Return what a client with these capabilities is shown. Raises NotFound."""
+        mark = signature(capabilities)
+        if mark and mark not in self.project.variants:
+            self.meet(self.project.id, mark, capabilities)
+        return self.project.view(self.place[1], mark)
 
 
 class Entry:
@@ -35,6 +44,7 @@ class Entry:
         identify: Callable[[str], Principal],
         table: Callable[[], RouteTable],
         ledger: Ledger,
+        acquaintance: Acquaintance,
         *,
         max_body: int,
     ) -> None:
@@ -42,6 +52,7 @@ class Entry:
         self._identify = identify
         self._table = table
         self._ledger = ledger
+        self._acquaintance = acquaintance
 
     def trace(self, scope: Scope, transport: str) -> Trace:
         """Open the trace of a request; whatever becomes of it will be recorded."""
@@ -62,8 +73,9 @@ class Entry:
             # The same words whether it is missing or hidden.
             project = RouteTable().project(project_name)
         trace.server = server
-        view = project.view(server)
-        return Arrival(principal, view, (project.name, server), headers, trace)
+        project.view(server)
+        place = (project.name, server)
+        return Arrival(principal, project, place, headers, trace, self._acquaintance.meet)
 
     def _principal(self, headers: dict[str, str], project: ProjectEntry | None) -> Principal:
         authorization = headers.get("authorization")

@@ -38,10 +38,14 @@ class NotAcceptable(BadInput):
 
 
 class MethodNotAllowed(BadInput):
-    """The endpoint does not know this HTTP method."""
+    """The endpoint does not know this HTTP method; `allow` lists those that it takes."""
 
     status = HTTPStatus.METHOD_NOT_ALLOWED
     reason = "method_not_allowed"
+
+    def __init__(self, message: str, *, allow: str = "POST") -> None:
+        super().__init__(message)
+        self.allow = allow
 
 
 class ClientGone(Exception):
@@ -106,8 +110,8 @@ async def send_failure(
         headers.append((b"retry-after", str(max(1, round(fault.retry_after))).encode()))
     if status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b'Bearer realm="interlock"'))
-    if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers.append((b"allow", b"POST"))
+    if isinstance(fault, MethodNotAllowed):
+        headers.append((b"allow", fault.allow.encode()))
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         # What is left of the body will not be read, so the connection cannot be used again.
         headers.append((b"connection", b"close"))

@@ -12,10 +12,10 @@ from interlock.errors import BadInput, InterlockError, RPCError
 from interlock.gateway.call import Call, Trace
 from interlock.gateway.changes import Changes, Listener, Subscriptions
 from interlock.gateway.clients import LOG_LEVELS, ClientSession, ClientSessions, facts_of
+from interlock.gateway.entry import Arrival
 from interlock.gateway.pipeline import Pipeline, find_target
 from interlock.gateway.streams import Stream
 from interlock.gateway.table import View
-from interlock.identity.principal import Principal
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import LATEST_LEGACY, LEGACY_VERSIONS, Era
@@ -61,12 +61,7 @@ class LegacyClients:
         self._listeners: dict[str, Listener] = {}
 
     def open(
-        self,
-        principal: Principal,
-        view: View,
-        place: tuple[str, str | None],
-        params: JSONObject,
-        only: Stream | None = None,
+        self, arrival: Arrival, params: JSONObject, only: Stream | None = None
     ) -> tuple[ClientSession, JSONObject]:
         """Open a session and return it with the result of `initialize`. Raises TooMany.
 
@@ -76,12 +71,13 @@ class LegacyClients:
         if not isinstance(wanted, str):
             raise BadInput('"params.protocolVersion" must be the version that the client speaks.')
         version = wanted if wanted in LEGACY_VERSIONS else LATEST_LEGACY
-        session = ClientSession(principal, place, facts_of(params), version, only)
+        place = arrival.place
+        session = ClientSession(arrival.principal, place, facts_of(params), version, only)
         self.sessions.add(session)
         listener = Listener(*place, session.announce)
         self._listeners[session.id] = listener
         self._changes.add(listener)
-        return session, _initialized(view, version)
+        return session, _initialized(arrival.view(session.client.capabilities), version)
 
     async def close(self, session: ClientSession) -> None:
         """End a session, and its own sessions with servers."""

@@ -67,7 +67,9 @@ class LegacySSE:
         trace.era = Era.LEGACY
         try:
             if scope["method"] != "GET":
-                raise MethodNotAllowed("GET opens the event stream; it names where to POST.")
+                raise MethodNotAllowed(
+                    "GET opens the event stream; it names where to POST.", allow="GET"
+                )
             arrival = self._entry.admit(scope, place, trace)
             connection = _Connection(arrival.principal, arrival.place)
             marker = ClientSession.new_id()
@@ -148,7 +150,8 @@ class LegacySSE:
         elif isinstance(message, jsonrpc.Notification):
             await self._legacy.notified(session, message)
         else:
-            task = self._legacy.start(session, arrival.view, message, connection.stream, trace)
+            view = arrival.view(session.client.capabilities)
+            task = self._legacy.start(session, view, message, connection.stream, trace)
             task.add_done_callback(lambda _: self._entry.close(trace))
             return True
         return False
@@ -159,9 +162,7 @@ class LegacySSE:
         if connection.session is not None:
             raise BadInput("This session is initialized already; open another event stream.")
         try:
-            session, result = self._legacy.open(
-                arrival.principal, arrival.view, arrival.place, message.params, connection.stream
-            )
+            session, result = self._legacy.open(arrival, message.params, connection.stream)
         except (InterlockError, RPCError) as fault:
             arrival.trace.fail(fault)
             answer: JSONObject = jsonrpc.failure(message.id, fault)

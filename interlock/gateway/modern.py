@@ -5,17 +5,17 @@ Source: 2026-07-28, basic/index, server/discover, basic/patterns/subscriptions.
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from interlock.errors import BadInput, InterlockError, RPCError
 from interlock.gateway.call import Call, Trace
 from interlock.gateway.changes import LIST_CHANGED, Changes, Listener, Subscriptions
 from interlock.gateway.clients import LOG_LEVELS, is_at_least
+from interlock.gateway.entry import Arrival
 from interlock.gateway.pipeline import Pipeline, cacheable, find_target
 from interlock.gateway.streams import Stream
 from interlock.gateway.table import Kind, View
-from interlock.identity.principal import Principal
 from interlock.protocol import jsonrpc
 from interlock.protocol.headers import check_headers
 from interlock.protocol.json import JSONObject, as_list, as_object
@@ -93,13 +93,10 @@ class _RequestCaller:
 
 @dataclass(frozen=True, slots=True)
 class ModernRequest:
-    """One request with what it was sent with; `place` is project and server."""
+    """One request, and how it arrived."""
 
-    principal: Principal
-    view: View
-    place: tuple[str, str | None]
+    arrival: Arrival
     message: jsonrpc.Request
-    headers: Mapping[str, str] = field(repr=False)
 
 
 class ModernClients:
@@ -142,7 +139,7 @@ class ModernClients:
         if not isinstance(version, str) or capabilities is None:
             missing = META_VERSION if not isinstance(version, str) else META_CAPABILITIES
             raise BadInput(f'"params._meta" needs "{missing}" in every request.')
-        check_headers(request.headers, message.method, message.params)
+        check_headers(request.arrival.headers, message.method, message.params)
         if version not in MODERN_VERSIONS:
             supported = [*MODERN_VERSIONS, *LEGACY_VERSIONS]
             raise UnsupportedVersion(
@@ -158,22 +155,23 @@ class ModernClients:
     async def _result(
         self, request: ModernRequest, client: ClientFacts, to: Stream, trace: Trace
     ) -> JSONObject:
-        message = request.message
+        message, arrival = request.message, request.arrival
+        view = arrival.view(client.capabilities)
         if message.method in _LEGACY_ONLY:
             raise RPCError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {message.method}")
         if message.method == "server/discover":
-            return _discovered(request.view)
+            return _discovered(view)
         level = (as_object(message.params.get("_meta")) or {}).get(META_LOG_LEVEL)
         call = Call(
-            view=request.view,
-            principal=request.principal,
+            view=view,
+            principal=arrival.principal,
             era=Era.MODERN,
             client=client,
             method=message.method,
             params=message.params,
             caller=_RequestCaller(to, token_of(message.params) is not None, level),
             trace=trace,
-            headers=request.headers,
+            headers=arrival.headers,
         )
         if message.method == "subscriptions/listen":
             return await self._listen(request, call, to)
@@ -196,7 +194,7 @@ class ModernClients:
             if method in methods:
                 announce(method, params)
 
-        listener = Listener(*request.place, announce_list)
+        listener = Listener(*request.arrival.place, announce_list)
         self._changes.add(listener)
         try:
             uris = [

@@ -75,7 +75,9 @@ class StreamableHTTP:
                 case "DELETE":
                     await self._delete(arrival, send)
                 case method:
-                    raise MethodNotAllowed(f"{method} is not a method of an MCP endpoint.")
+                    raise MethodNotAllowed(
+                        f"{method} is not a method of an MCP endpoint.", allow="GET, POST, DELETE"
+                    )
         except InterlockError as fault:
             trace.fail(fault)
             trace.http_status = await send_failure(send, fault, request_id, trace.request_id)
@@ -122,9 +124,7 @@ class StreamableHTTP:
         self, arrival: Arrival, message: jsonrpc.Request, receive: Receive, send: Send
     ) -> None:
         trace, stream = arrival.trace, Stream("", is_resumable=False)
-        request = ModernRequest(
-            arrival.principal, arrival.view, arrival.place, message, arrival.headers
-        )
+        request = ModernRequest(arrival, message)
 
         async def work() -> None:
             try:
@@ -151,7 +151,8 @@ class StreamableHTTP:
             return
         session = self._session(arrival)
         stream = session.open_stream(is_answer_only=not _accept(arrival.headers).sse)
-        task = self._legacy.start(session, arrival.view, message, stream, trace)
+        view = arrival.view(session.client.capabilities)
+        task = self._legacy.start(session, view, message, stream, trace)
         await self._deliver(
             arrival, stream, receive, send, {}, primed=session.version >= PRIMED_SINCE
         )
@@ -161,9 +162,7 @@ class StreamableHTTP:
     async def _initialize(
         self, arrival: Arrival, message: jsonrpc.Request, receive: Receive, send: Send
     ) -> None:
-        session, result = self._legacy.open(
-            arrival.principal, arrival.view, arrival.place, message.params
-        )
+        session, result = self._legacy.open(arrival, message.params)
         arrival.trace.client_name = str(session.client.info.get("name", ""))
         stream = Stream("", is_resumable=False)
         stream.send(jsonrpc.result(message.id, result))

@@ -30,7 +30,11 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class ServerEntry:
-    """One enabled server of a project; `timeout` in seconds, `reason` says why it is not ok."""
+    """One enabled server of a project; `timeout` in seconds, `reason` says why it is not ok.
+
+    `variants` holds what it offers to clients with certain capabilities, by their signature, where
+    that is another catalogue than the one for clients that can be asked nothing.
+    """
 
     id: str
     name: str
@@ -40,6 +44,7 @@ class ServerEntry:
     condition: Condition = "ok"
     reason: str | None = None
     mirrors_headers: bool = False
+    variants: Mapping[str, Catalogue] = field(default_factory=dict[str, Catalogue])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +89,24 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class ProjectEntry:
-    """One project: the view of all its servers, and one view per server."""
+    """One project: the view of all its servers, and one view per server.
+
+    `variants` are the same for clients with certain capabilities, by their signature.
+    """
 
     id: str
     name: str
     is_open: bool
     unified: View
     single: Mapping[str, View]
+    variants: Mapping[str, "ProjectEntry"] = field(default_factory=dict[str, "ProjectEntry"])
 
-    def view(self, server: str | None) -> View:
+    def view(self, server: str | None, signature: str = "") -> View:
         """Return the view of one server, or of all for None. Raises NotFound."""
+        entry = self.variants.get(signature, self)
         if server is None:
-            return self.unified
-        view = self.single.get(server)
+            return entry.unified
+        view = entry.single.get(server)
         if view is None:
             raise NotFound(f"There is no server {server!r} here, or it is disabled.")
         return view

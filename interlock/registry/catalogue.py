@@ -41,9 +41,12 @@ class _Hints:
 
 
 async def read_catalogue(
-    session: LegacySession | ModernSession, name: str, known: Catalogue | None = None
+    session: LegacySession | ModernSession,
+    name: str,
+    known: Catalogue | None = None,
+    client: ClientFacts = GATEWAY,
 ) -> Catalogue:
-    """Return what the server offers now. Raises UpstreamFailed.
+    """Return what the server offers to `client` now. Raises UpstreamFailed.
 
     A list that the server refuses is taken from what was `known` before, so that one broken list
     does not take the others away.
@@ -55,7 +58,7 @@ async def read_catalogue(
         if capability not in facts.capabilities:
             continue
         try:
-            items[kind] = await _read_list(session, name, kind, method, hints)
+            items[kind] = await _Reading(session, name, client).list(kind, method, hints)
         except RPCError as error:
             # Templates are part of the resources capability, but many servers have no such list.
             if error.code != METHOD_NOT_FOUND:
@@ -64,19 +67,23 @@ async def read_catalogue(
     return Catalogue(facts, items, ttl_ms=max(0, hints.ttl_ms or 0), is_private=hints.is_private)
 
 
-async def _read_list(
-    session: LegacySession | ModernSession, name: str, kind: Kind, method: str, hints: _Hints
-) -> tuple[JSONObject, ...]:
-    found: list[JSONObject] = []
-    params: JSONObject = {}
-    if session.facts.era is Era.MODERN:
-        params["_meta"] = request_meta(GATEWAY)
-    for _ in range(MAX_PAGES):
-        page = await session.request(method, params, Nobody())
-        hints.take(page)
-        found += [item for each in as_list(page.get(kind)) or () if (item := as_object(each))]
-        cursor = page.get("nextCursor")
-        if cursor is None:
-            return tuple(found)
-        params = {**params, "cursor": cursor}
-    raise ProtocolBroken(f"{name} has more than {MAX_PAGES} pages of {kind}.")
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    session: LegacySession | ModernSession
+    name: str
+    client: ClientFacts
+
+    async def list(self, kind: Kind, method: str, hints: _Hints) -> tuple[JSONObject, ...]:
+        found: list[JSONObject] = []
+        params: JSONObject = {}
+        if self.session.facts.era is Era.MODERN:
+            params["_meta"] = request_meta(self.client)
+        for _ in range(MAX_PAGES):
+            page = await self.session.request(method, params, Nobody())
+            hints.take(page)
+            found += [item for each in as_list(page.get(kind)) or () if (item := as_object(each))]
+            cursor = page.get("nextCursor")
+            if cursor is None:
+                return tuple(found)
+            params = {**params, "cursor": cursor}
+        raise ProtocolBroken(f"{self.name} has more than {MAX_PAGES} pages of {kind}.")

@@ -11,6 +11,7 @@ from interlock.gateway import aggregation
 from interlock.gateway.changes import Changes, Subscriptions
 from interlock.gateway.table import KINDS, Catalogue, Kind, ProjectEntry, RouteTable, View
 from interlock.identity.entities import Project
+from interlock.protocol.json import JSONObject
 from interlock.registry.catalogue import read_catalogue
 from interlock.registry.entities import Server
 from interlock.registry.links import Links
@@ -20,6 +21,8 @@ from interlock.registry.trial import Trial
 from interlock.station.logs import ServerLog
 from interlock.upstreams.definition import ServerDefinition
 from interlock.upstreams.upstream import Upstream
+
+MAX_KINDS_OF_CLIENTS = 8
 
 ListProjects = Callable[[], Awaitable[list[Project]]]
 
@@ -49,6 +52,8 @@ class Registry:
         self._logs: dict[str, ServerLog] = {}
         self._keeping: set[asyncio.Task[None]] = set()
         self._is_closing = False
+        self._looking = asyncio.Semaphore(2)
+        self._met: dict[str, dict[str, JSONObject]] = {}
         self._changing = asyncio.Lock()
 
     async def start(self) -> None:
@@ -200,12 +205,27 @@ class Registry:
         if server.definition.disabled:
             return
         notes = self._links.notes(self.log_of(server), server.definition)
-        callbacks = Callbacks(self._changed, self._keep, self._subscriptions.updated)
+        callbacks = Callbacks(self._changed, self._keep, self._subscriptions.updated, self._looking)
         runner = ServerRunner(server, notes, callbacks)
+        runner.meet(self._met.get(server.project_id, {}))
         self._runners[server.id] = runner
         runner.start(
             self._links.upstream(server, peer=runner, down=runner.down, log=self.log_of(server))
         )
+
+    def meet(self, project: str, mark: str, capabilities: JSONObject) -> None:
+        """Learn what servers offer to clients with such capabilities, beside what all are offered.
+
+        A project remembers a few kinds of clients; further kinds are shown what all are offered.
+        """
+        known = self._met.setdefault(project, {})
+        if mark in known or len(known) >= MAX_KINDS_OF_CLIENTS:
+            return
+        known[mark] = capabilities
+        for server in self.servers(project):
+            runner = self._runners.get(server.id)
+            if runner is not None:
+                runner.meet(known)
 
     def _changed(self, runner: ServerRunner) -> None:
         if self._runners.get(runner.server.id) is runner and not self._is_closing:

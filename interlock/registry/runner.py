@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -17,9 +17,10 @@ from interlock.station.logs import LogWriter
 from interlock.station.supervisor import RestartPolicy
 from interlock.telemetry.logs import get_logger, log_failure
 from interlock.upstreams.definition import HTTPTarget
+from interlock.upstreams.legacy import LegacySession
 from interlock.upstreams.modern import ModernSession, request_meta
-from interlock.upstreams.port import Nobody
-from interlock.upstreams.upstream import Upstream
+from interlock.upstreams.port import ClientFacts, Nobody
+from interlock.upstreams.upstream import Owner, Upstream
 
 log = get_logger(__name__)
 
@@ -44,11 +45,15 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Whom a runner tells: of a new state, of a new catalogue to keep, of an updated resource."""
+    """Whom a runner tells: of a new state, of a new catalogue to keep, of an updated resource.
+
+    `looking` bounds how many servers are started at once only to be looked at.
+    """
 
     changed: Callable[["ServerRunner"], None]
     keep: Callable[["ServerRunner", Catalogue], None]
     updated: Callable[[str, JSONObject], None]
+    looking: asyncio.Semaphore
 
 
 class ServerRunner:
@@ -58,6 +63,9 @@ class ServerRunner:
         self.server = server
         self.health = Health()
         self.catalogue = server.catalogue
+        self.variants: dict[str, Catalogue] = {}
+        self._kinds: Mapping[str, JSONObject] = {}
+        self._seen: set[str] = set()
         self._notes = notes
         self._callbacks = callbacks
         self._policy = RestartPolicy()
@@ -95,6 +103,7 @@ class ServerRunner:
             catalogue=self.catalogue,
             condition=condition,
             reason=self.health.reason,
+            variants=dict(self.variants),
             mirrors_headers=is_http and Era.MODERN in (self.upstream.eras or ()),
         )
 
@@ -152,6 +161,7 @@ class ServerRunner:
     async def _stay_up(self) -> None:
         """Return when the server has to be started again."""
         await self._watch_changes()
+        await self._read_variants()
         while not self._is_down:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HEALTH_INTERVAL):
@@ -164,8 +174,9 @@ class ServerRunner:
                 self._is_stale = False
                 await self._refresh()
                 self._callbacks.changed(self)
-            else:
+            elif self._seen == set(self._kinds):
                 await self._look()
+            await self._read_variants()
 
     async def _look(self) -> None:
         """See whether the server still answers, and read lists again that announce no changes."""
@@ -217,6 +228,7 @@ class ServerRunner:
             raise UpstreamUnavailable(f"{name} did not list what it offers in time.") from None
         self._refreshed = time.monotonic()
         self.health.response_ms = (time.perf_counter() - started) * 1000
+        self._seen.clear()
         if catalogue != self.catalogue:
             self.catalogue = catalogue
             self._callbacks.keep(self, catalogue)
@@ -238,6 +250,45 @@ class ServerRunner:
                     await self._wake.wait()
         self.health.restarts += 1
         self.upstream.blocked = None
+
+    def meet(self, kinds: Mapping[str, JSONObject]) -> None:
+        """Read what the server offers to these kinds of clients (capabilities by signature)."""
+        self._kinds = kinds
+        self._wake.set()
+
+    async def _read_variants(self) -> None:
+        for mark, capabilities in tuple(self._kinds.items()):
+            if mark in self._seen:
+                continue
+            self._seen.add(mark)
+            variant = await self._read_variant(mark, capabilities)
+            known = self.variants.get(mark)
+            if variant is None or self.catalogue is None or variant.items == self.catalogue.items:
+                self.variants.pop(mark, None)
+            else:
+                self.variants[mark] = variant
+            if self.variants.get(mark) != known:
+                self._callbacks.changed(self)
+
+    async def _read_variant(self, mark: str, capabilities: JSONObject) -> Catalogue | None:
+        name, upstream = self.server.definition.name, self.upstream
+        client = ClientFacts(GATEWAY.info, capabilities)
+        owner = Owner(f"look:{mark}", client, Nobody())
+        read: list[Catalogue] = []
+
+        async def look(session: LegacySession | ModernSession) -> JSONObject:
+            read.append(await read_catalogue(session, name, self.catalogue, client))
+            return {}
+
+        try:
+            async with self._callbacks.looking, asyncio.timeout(self.server.definition.timeout):
+                await upstream.within(upstream.preferred_era, owner, look)
+        except (InterlockError, TimeoutError):
+            # Clients of this kind are shown what all are offered.
+            return None
+        finally:
+            await upstream.release(owner.key)
+        return read[0]
 
     def _fail(self, failure: InterlockError) -> None:
         self.health.last_error = failure.message

@@ -78,12 +78,13 @@ class DuplexLink:
             message = as_object(loads(text))
         except ValueError:
             message = None
-        if message is None or not ("method" in message or "id" in message):
-            log.warning("upstream.not_a_message", server=self._name, size=len(text))
-        elif "method" in message:
+        method = message.get("method") if message is not None else None
+        if message is not None and isinstance(method, str):
             self._owner(message)(message)
-        else:
+        elif message is not None and method is None and "id" in message:
             self._answer(message)
+        else:
+            log.warning("upstream.not_a_message", server=self._name, size=len(text))
 
     def closed(self, reason: InterlockError) -> None:
         """Fail every exchange that waits, and say once that the link ended."""

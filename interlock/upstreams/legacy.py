@@ -101,7 +101,8 @@ class LegacySession:
     def _heard(self, message: JSONObject) -> None:
         params = as_object(message.get("params")) or {}
         if message["method"] == "notifications/cancelled":
-            task = self._asks.get(params.get("requestId", ""))
+            named = params.get("requestId")
+            task = self._asks.get(named) if isinstance(named, str | int) else None
             if task is not None:
                 task.cancel()
             return
@@ -109,6 +110,8 @@ class LegacySession:
 
     def _answer(self, message: JSONObject, caller: Caller | None) -> None:
         asked = message["id"]
+        if not isinstance(asked, str | int):
+            return
         task = self._talk.spawn(self._reply(message, caller))
         self._asks[asked] = task
         task.add_done_callback(lambda _: self._asks.pop(asked, None))

@@ -76,8 +76,12 @@ class SSEChannel:
     def _take_endpoint(self, path: str) -> None:
         if self._endpoint.done():
             return
-        url = urljoin(self._target.url, path)
-        if urlsplit(url)[:2] != urlsplit(self._target.url)[:2]:
+        try:
+            url = urljoin(self._target.url, path)
+            is_ours = urlsplit(url)[:2] == urlsplit(self._target.url)[:2]
+        except ValueError:
+            raise ProtocolBroken(f"{self._name} named an endpoint that is no URL.") from None
+        if not is_ours:
             # Another origin would be handed our headers, credentials included.
             raise ProtocolBroken(f"{self._name} named an endpoint at another origin.")
         self._endpoint.set_result(url)

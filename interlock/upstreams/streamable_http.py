@@ -11,14 +11,16 @@ from http import HTTPStatus
 from interlock.errors import UpstreamFailed, UpstreamUnavailable
 from interlock.protocol.json import JSONObject, as_object, dumps, loads
 from interlock.protocol.sse import EventReader, ServerSentEvent
-from interlock.upstreams.connections import HTTPClient, HTTPResponse
+from interlock.upstreams.connections import ConnectionFailed, HTTPClient, HTTPResponse
 from interlock.upstreams.definition import HTTPTarget
 from interlock.upstreams.port import Ended, Headers, Hear, ProtocolBroken, SessionExpired
 
 MAX_MESSAGE = 32 * 1024 * 1024  # bytes
 RECONNECT_DELAY = 1.0  # seconds, where the server names none
+MIN_RETRY, MAX_RETRY = 0.1, 60.0  # seconds, whatever a server asks for
 MAX_RESUMES = 20
 
+_NOT_ALLOWED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _POST_HEADERS = (
     ("content-type", "application/json"),
     ("accept", "application/json, text/event-stream"),
@@ -44,7 +46,7 @@ class _Cursor:
         if event.id is not None:
             self.last_event_id = event.id
         if event.retry is not None:
-            self.retry = event.retry / 1000
+            self.retry = min(max(event.retry / 1000, MIN_RETRY), MAX_RETRY)
 
 
 class HTTPLink:
@@ -99,12 +101,15 @@ class HTTPLink:
         return (*self._target.headers.items(), *self.headers.items())
 
     async def _from_body(self, response: HTTPResponse) -> JSONObject:
+        if response.status in _NOT_ALLOWED:
+            raise self._refused(response.status)
         body = await response.read(MAX_MESSAGE)
         try:
-            message = as_object(loads(body))
+            message = as_object(loads(body)) or {}
         except ValueError:
-            message = None
-        if message is not None and ("result" in message or "error" in message):
+            message = {}
+        # A web framework's own error may be an object with a member `error`, too.
+        if "result" in message or as_object(message.get("error")) is not None:
             return message
         if response.status >= HTTPStatus.BAD_REQUEST:
             raise self._refused(response.status)
@@ -113,14 +118,19 @@ class HTTPLink:
     async def _from_stream(self, response: HTTPResponse, wanted: object, hear: Hear) -> JSONObject:
         cursor = _Cursor()
         for _ in range(MAX_RESUMES):
-            async for message in _messages(response, cursor):
-                if "method" in message:
-                    hear(message)
-                elif message.get("id") == wanted or "id" not in message:
-                    return message
+            try:
+                async for message in _messages(response, cursor):
+                    if isinstance(message.get("method"), str):
+                        hear(message)
+                    elif message.get("id") in (wanted, None):
+                        return message
+            except ConnectionFailed:
+                if cursor.last_event_id is None:
+                    raise
+            finally:
+                await response.close()
             if cursor.last_event_id is None:
                 break
-            await response.close()
             await asyncio.sleep(cursor.retry)
             response = await self._get(cursor)
         await response.close()
@@ -130,15 +140,23 @@ class HTTPLink:
         """Hear the session's own stream until the link closes; a server may offer none."""
         cursor = _Cursor()
         while not self._closed:
-            response = await self._get(cursor)
             try:
-                async for message in _messages(response, cursor):
-                    self._hear(message)
+                await self._hear_stream(cursor)
+            except HTTPRefused:
+                raise
             except UpstreamFailed:
-                cursor.retry = max(cursor.retry, RECONNECT_DELAY)
-            finally:
-                await response.close()
+                # A server that is restarted comes back; one without a stream has refused.
+                cursor.retry = min(max(cursor.retry, RECONNECT_DELAY) * 2, MAX_RETRY)
             await asyncio.sleep(cursor.retry)
+
+    async def _hear_stream(self, cursor: _Cursor) -> None:
+        response = await self._get(cursor)
+        try:
+            async for message in _messages(response, cursor):
+                if isinstance(message.get("method"), str):
+                    self._hear(message)
+        finally:
+            await response.close()
 
     async def _get(self, cursor: _Cursor) -> HTTPResponse:
         resume = (("last-event-id", cursor.last_event_id),) if cursor.last_event_id else ()

@@ -130,8 +130,7 @@ class Upstream:
     ) -> JSONObject:
         """Run `work` in a session and keep the session from being closed meanwhile."""
         for last in (False, True):
-            slot = await self._slot(era, owner or self._shared)
-            slot.calls += 1
+            slot = await self._take(era, owner or self._shared)
             try:
                 return await work(slot.session)
             except SessionExpired:
@@ -147,6 +146,15 @@ class Upstream:
     async def shared(self, era: Era | None = None) -> LegacySession | ModernSession:
         """Return the shared session, opened if need be."""
         return (await self._slot(era or self.preferred_era, self._shared)).session
+
+    async def _take(self, era: Era, owner: Owner) -> _Slot:
+        """Return a session with this call counted in it, alone where its owner wants that."""
+        slot = await self._slot(era, owner)
+        while owner.exclusive and slot.calls and slot.session.facts.era is Era.LEGACY:
+            # Another call took it between its opening and now.
+            slot = await self._slot(era, owner)
+        slot.calls += 1
+        return slot
 
     async def _slot(self, era: Era, owner: Owner) -> _Slot:
         if self._closed:
@@ -182,8 +190,12 @@ class Upstream:
         era, name = key
         opened = await self._connect(owner, key, era)
         actual = (opened.session.facts.era, name)
-        slot = _Slot(opened.session, owner.peer)
-        self._slots[actual] = slot
+        slot = self._slots.get(actual)
+        if slot is not None:
+            # Someone who asked for the other era opened it at the same time.
+            await opened.session.close()
+            return slot
+        slot = self._slots[actual] = _Slot(opened.session, owner.peer)
         if name == SHARED:
             remembered = self.eras if era is Era.LEGACY else None
             self.eras = opened.eras | (remembered or frozenset())

@@ -1,0 +1,226 @@
+"""Runs the whole program inside a test, on a real socket with data of its own, and leaves nothing."""
+
+import asyncio
+import gc
+import json
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import (
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from interlock.app.program import Program, Report
+from interlock.app.server import _bind, _Server, _uvicorn
+from interlock.gateway.changes import Listener
+from interlock.registry.registry import Registry
+from interlock.settings import Settings
+
+DEADLINE = 60.0  # seconds; the machine may be slow
+STOP_SECONDS = 30.0
+POLL_SECONDS = 0.05
+LAST_STEPS = 10  # turns of the loop in which closed connections are cleared away
+
+Conditions = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningProgram:
+    """The program while it serves. `key` is an owner's, and `client` sends it."""
+
+    program: Program
+    report: Report
+    address: str
+    key: str
+    client: httpx2.AsyncClient
+    data_dir: Path
+
+    @property
+    def registry(self) -> Registry:
+        """The program's registry, for what no public door tells."""
+        assert self.program._plane is not None
+        return self.program._plane.registry
+
+    async def conditions(self, project: str = "default") -> Conditions:
+        """Ask how each server of a project is."""
+        answer = await self.client.get(f"/api/v1/projects/{project}/health")
+        assert answer.status_code == 200, answer.text
+        return {each["name"]: each["status"] for each in answer.json()["servers"]}
+
+    async def up(self, *names: str, project: str = "default") -> None:
+        """Wait until all of these servers are up."""
+
+        def are_up(conditions: Conditions) -> bool:
+            return all(conditions.get(name) == "ok" for name in names)
+
+        await self.until(are_up, project)
+
+    async def until(
+        self, holds: Callable[[Conditions], object], project: str = "default"
+    ) -> Conditions:
+        """Wait until the servers' conditions are such that `holds`, and return them."""
+        conditions: Conditions = {}
+        with _changes_of(self.registry, project) as changed:
+            try:
+                async with asyncio.timeout(DEADLINE):
+                    while True:
+                        changed.clear()
+                        conditions = await self.conditions(project)
+                        if holds(conditions):
+                            return conditions
+                        await changed.wait()
+            except TimeoutError:
+                health = await self.client.get(f"/api/v1/projects/{project}/health")
+                raise AssertionError(f"The servers did not come to that: {health.text}") from None
+
+    async def new_key(self, role: str, project: str = "default") -> str:
+        """Make another API key and return its secret."""
+        answer = await self.client.post(
+            f"/api/v1/projects/{project}/keys", json={"name": f"a {role}", "role": role}
+        )
+        assert answer.status_code == 201, answer.text
+        return answer.json()["secret"]
+
+
+@asynccontextmanager
+async def program(
+    config: dict[str, Any] | None = None, *, data_dir: Path | None = None, **settings: Any
+) -> AsyncIterator[RunningProgram]:
+    """Run the program on a free loopback port for as long as the block runs.
+
+    `config` is the content of a configuration file; `settings` are those of `Settings`, a section
+    as a dictionary of some of its fields. A program with the `data_dir` of an earlier one goes on
+    from there. Nothing may be left when the block ends: no task, no process, no warning.
+    """
+    async with AsyncExitStack() as stack:
+        family = await stack.enter_async_context(_nothing_left())
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        file = None
+        if config is not None:
+            file = scratch / "mcp.json"
+            file.write_text(json.dumps(config), encoding="utf-8")
+        values = {"port": 0, "data_dir": data_dir or scratch / "data", **settings}
+        running = await _serve(Settings.model_validate(values), file, stack)
+        stack.callback(family.look)
+        yield running
+
+
+async def _serve(settings: Settings, file: Path | None, stack: AsyncExitStack) -> RunningProgram:
+    listening = _bind(settings)
+    stack.callback(listening.close)
+    settings = settings.model_copy(update={"port": listening.getsockname()[1]})
+    served = Program(settings)
+    report = await served.open(file)
+    stack.push_async_callback(served.close)
+    ready = asyncio.Event()
+    server = _QuietServer(_uvicorn(settings, served), served, ready.set)
+    serving = asyncio.create_task(server.serve([listening]), name="uvicorn")
+
+    async def stop() -> None:
+        server.should_exit = True
+        async with asyncio.timeout(STOP_SECONDS):
+            await serving
+
+    stack.push_async_callback(stop)
+    async with asyncio.timeout(DEADLINE):
+        await ready.wait()
+    key = json.loads((settings.data_dir / "cli.json").read_bytes())["key"]
+    client = httpx2.AsyncClient(
+        base_url=settings.address, headers={"authorization": f"Bearer {key}"}, timeout=DEADLINE
+    )
+    await stack.enter_async_context(client)
+    return RunningProgram(served, report, settings.address, key, client, settings.data_dir)
+
+
+class _QuietServer(_Server):
+    """Leaves the signals of the process to the test runner."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+@contextmanager
+def _changes_of(registry: Registry, project: str) -> Iterator[asyncio.Event]:
+    changed = asyncio.Event()
+    listener = Listener(project, None, lambda _method, _params: changed.set())
+    registry._changes.add(listener)
+    try:
+        yield changed
+    finally:
+        registry._changes.remove(listener)
+
+
+@dataclass(slots=True)
+class _Family:
+    """The processes that this one started, and those that they started."""
+
+    before: set[int]
+    started: set[int]
+
+    def look(self) -> None:
+        """Note who is there now; orphans change their parents, so it must be while they live."""
+        self.started = _descendants() - self.before
+
+    async def gone(self) -> bool:
+        """Wait until all that were seen are dead; orphans are reaped by another process."""
+        deadline = time.monotonic() + STOP_SECONDS
+        while self.started & _living().keys():
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(POLL_SECONDS)
+        return True
+
+
+@asynccontextmanager
+async def _nothing_left() -> AsyncIterator[_Family]:
+    """Fail where the block leaves a task, a process, a warning, or an exception nobody took."""
+    loop = asyncio.get_running_loop()
+    complaints: list[dict[str, Any]] = []
+    previous = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _loop, context: complaints.append(context))
+    tasks, family = asyncio.all_tasks(), _Family(_descendants(), set())
+    try:
+        yield family
+        for _ in range(LAST_STEPS):
+            await asyncio.sleep(0)
+        left = asyncio.all_tasks() - tasks - {asyncio.current_task()}
+        assert not left, f"These tasks are left: {left}"
+        assert await family.gone(), f"Of these processes some are left: {family.started}"
+        with warnings.catch_warnings(record=True, action="always") as warned:
+            gc.collect()
+        assert [str(each.message) for each in warned] == []
+        assert complaints == []
+    finally:
+        loop.set_exception_handler(previous)
+
+
+def _descendants() -> set[int]:
+    parents = _living()
+    found: set[int] = set()
+    newest = {os.getpid()}
+    while newest:
+        newest = {pid for pid, parent in parents.items() if parent in newest}
+        found |= newest
+    return found
+
+
+def _living() -> dict[int, int]:
+    """Return the parent of every process that is no zombie."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                parents[int(stat.parent.name)] = int(parent)
+    return parents
