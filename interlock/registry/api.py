@@ -1,6 +1,5 @@
 """The control API of servers: register, change, test, watch, read what they offer."""
 
-import os
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +14,7 @@ from interlock.identity.principal import Role
 from interlock.protocol.json import JSONObject, as_object, loads_strict
 from interlock.registry.config import definition_from_fields
 from interlock.registry.entities import Server
-from interlock.registry.importing import Importer, ImportResult
+from interlock.registry.importing import Importer, ImportResult, environment
 from interlock.registry.registry import Registry
 from interlock.registry.views import (
     HealthView,
@@ -111,7 +110,7 @@ def _collection(router: APIRouter, registry: Registry, gate: Gate) -> None:
         body: ImportBody, access: ProjectAccess = Depends(gate.project(Role.OWNER))
     ) -> ImportResult:
         """Register the servers of a client's configuration; with `dry_run` only say what would."""
-        environ = {**os.environ, **body.variables}
+        environ = {**environment(), **body.variables}
         return await importer.run(
             access.project, body.text, environ, source=body.source, dry_run=body.dry_run
         )

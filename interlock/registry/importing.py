@@ -1,5 +1,6 @@
 """Taking over the servers of a configuration: what would happen, and doing it."""
 
+import os
 from collections.abc import Mapping
 from typing import Literal
 
@@ -10,6 +11,7 @@ from interlock.identity.entities import Project
 from interlock.registry.config import ImportedConfig, read_config
 from interlock.registry.entities import Server
 from interlock.registry.registry import Registry
+from interlock.settings import PREFIX
 from interlock.upstreams.definition import ServerDefinition
 
 Action = Literal["add", "replace", "unchanged"]
@@ -88,6 +90,11 @@ class Importer:
             disabled=definition.disabled,
             error=error,
         )
+
+
+def environment() -> dict[str, str]:
+    """Return the environment that a configuration may name; our own settings stay out of it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
 
 
 def _action(old: Server | None, new: ServerDefinition) -> Action:
