@@ -55,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = _root().main(arguments, prog_name="interlock", standalone_mode=False)
     except typer.TyperException as error:
         # An empty message means that the help was printed instead.
-        return _end(_misused(error), arguments) if error.message else WRONG_USAGE
+        message = error.format_message()
+        return _end(_misused(error, message), arguments) if message else WRONG_USAGE
     except typer.Abort:
         return _end(Failure("aborted", "Nothing was done, as nobody said yes."), arguments)
     except (InterlockError, RPCError) as error:
@@ -77,10 +78,9 @@ def _root() -> TyperGroup:
     )
 
 
-def _misused(error: typer.TyperException) -> Failure:
+def _misused(error: typer.TyperException, message: str) -> Failure:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "interlock"
-    message = error.format_message()
     sentence = message if message.endswith((".", "?")) else f"{message}."
     return Failure("wrong_usage", f"{sentence} See `{command} --help`.", WRONG_USAGE)
 

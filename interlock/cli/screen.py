@@ -51,13 +51,18 @@ class Screen:
             table.add_column(heading, overflow="fold")
         for row in rows:
             table.add_row(*(_cell(value) for value in row))
-        self._out.print(table)
+        with self._out.capture() as printed:
+            self._out.print(table)
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in printed.get().splitlines()))
 
     def ask(self, question: str) -> None:
         """Ask before something is changed; goes on only after a yes. Raises BadInput, Abort."""
         if self.as_json:
             raise BadInput("With --json nobody is asked; add --yes to go on.")
-        typer.confirm(visible(question), abort=True, err=True)
+        sys.stderr.write(f"{visible(question)} [y/N] ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+            raise typer.Abort
 
     @contextmanager
     def working(self, text: str) -> Generator[Tell]:

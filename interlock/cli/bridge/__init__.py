@@ -1,0 +1,1 @@
+"""The bridge from a client's standard streams to a Streamable HTTP endpoint, in both eras."""
