@@ -2,7 +2,9 @@
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -137,13 +139,25 @@ def test_files_that_others_can_open_are_named_with_the_command_that_closes_them(
     assert found[Code.CREDENTIALS].level is Level.ERROR
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
-def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    folder = tmp_path / "data"
-    folder.mkdir(mode=0o500)
+@pytest.fixture
+def ordinary_user() -> Iterator[None]:
+    """Give up the superuser's rights for one test, for the superuser may write everywhere."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    yield
+    os.setresuid(0, 0, 0)
 
-    assert [each.level for each in check_data_dir(folder)] == [Level.ERROR]
-    assert [each.level for each in check_data_dir(folder / "below")] == [Level.ERROR]
+
+@pytest.mark.usefixtures("ordinary_user")
+def test_a_folder_that_cannot_be_written_is_an_error() -> None:
+    with TemporaryDirectory() as place:
+        folder = Path(place) / "data"
+        folder.mkdir(mode=0o500)
+
+        assert [each.level for each in check_data_dir(folder)] == [Level.ERROR]
+        assert [each.level for each in check_data_dir(folder / "below")] == [Level.ERROR]
 
 
 def test_a_file_where_the_folder_should_be_is_an_error(tmp_path: Path) -> None:
