@@ -8,11 +8,12 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from interlock import __version__
+from interlock.app import rest_records
 from interlock.errors import BadInput, InterlockError, NotFound, TooMany, Unavailable
 from interlock.telemetry.logs import get_logger, log_failure
-from interlock.telemetry.request_ids import new_request_id
 
 log = get_logger(__name__)
 
@@ -64,9 +65,9 @@ def _health_routes(ready: Ready) -> APIRouter:
     return router
 
 
-def error_response(fault: InterlockError) -> Response:
+def error_response(scope: Scope, fault: InterlockError) -> Response:
     """Return how an error reads to a caller of the API; a failure of ours keeps its text."""
-    request_id = new_request_id()
+    request_id = rest_records.refused(scope, fault)
     log_failure(log, "api.failed", fault, request_id=request_id)
     is_ours = fault.status == HTTPStatus.INTERNAL_SERVER_ERROR
     message = "Something went wrong here; the log says more under this request id."
@@ -85,13 +86,15 @@ def error_response(fault: InterlockError) -> Response:
     return JSONResponse({"error": error}, fault.status, headers)
 
 
-async def _refused(_request: Request, fault: Exception) -> Response:
-    return error_response(fault if isinstance(fault, InterlockError) else _hidden(fault))
+async def _refused(request: Request, fault: Exception) -> Response:
+    known = fault if isinstance(fault, InterlockError) else _hidden(fault)
+    return error_response(request.scope, known)
 
 
-async def _invalid(_request: Request, fault: Exception) -> Response:
+async def _invalid(request: Request, fault: Exception) -> Response:
     faults: list[Any] = list(fault.errors()) if isinstance(fault, RequestValidationError) else []
-    return error_response(BadInput("\n".join(_explain(each) for each in faults)))
+    wrong = BadInput("\n".join(_explain(each) for each in faults))
+    return error_response(request.scope, wrong)
 
 
 def _explain(fault: Any) -> str:
@@ -101,16 +104,19 @@ def _explain(fault: Any) -> str:
     return f'"{".".join(place) or "body"}": {fault["msg"]}.'
 
 
-async def _http_error(_request: Request, fault: Exception) -> Response:
+async def _http_error(request: Request, fault: Exception) -> Response:
     status = fault.status_code if isinstance(fault, HTTPException) else 500
     if status == HTTPStatus.NOT_FOUND:
-        return error_response(NoSuchRoute("There is no such route; see /api/docs."))
+        missing = NoSuchRoute("There is no such route; see /api/docs.")
+        return error_response(request.scope, missing)
     phrase = HTTPStatus(status).phrase
-    return JSONResponse({"error": {"reason": "http_error", "message": f"{phrase}."}}, status)
+    headers = fault.headers if isinstance(fault, HTTPException) else None
+    body = {"error": {"reason": "http_error", "message": f"{phrase}."}}
+    return JSONResponse(body, status, headers)
 
 
-async def _unforeseen(_request: Request, fault: Exception) -> Response:
-    return error_response(_hidden(fault))
+async def _unforeseen(request: Request, fault: Exception) -> Response:
+    return error_response(request.scope, _hidden(fault))
 
 
 def _hidden(fault: Exception) -> InterlockError:

@@ -110,8 +110,8 @@ class Program:
         sessions = self._rest_sessions(plane)
 
         async def default_owner(request: Request) -> str:
+            rest_records.arrived(request, await gate.principal(request))
             access = await gate.project(Role.OWNER)(request, project.name)
-            rest_records.let_in(request, access)
             return access.project.workspace_id
 
         def address() -> str:
@@ -135,7 +135,7 @@ class Program:
         ]
         control = control_app(routers, lambda: _missing(ground))
         control = StrictBody(control, settings.gateway.max_body)
-        recorded = rest_records.RESTRecords(control, Ledger(ground.writer.add))
+        recorded = rest_records.RESTRecords(control, Ledger(ground.writer.add), project.name)
         mcp = CORSMiddleware(
             plane.endpoints,
             allow_origin_regex=_LOOPBACK_ORIGIN if allow_open else None,
@@ -199,7 +199,10 @@ def _read(config: Path) -> ImportedConfig:
         raise BadInput(f"{config} cannot be read: {error.strerror}; check --config.") from None
     except UnicodeDecodeError:
         raise BadInput(f"{config} is not UTF-8 text; check --config.") from None
-    return read_config(text_of_file, environ=environment(), source=str(config.absolute()))
+    try:
+        return read_config(text_of_file, environ=environment(), source=str(config.absolute()))
+    except BadInput as fault:
+        raise BadInput(f"{config}: {fault.message}") from None
 
 
 def _open_warning(project: Project, *, allowed: bool) -> str:

@@ -11,11 +11,12 @@ from interlock.gateway.call import Trace
 from interlock.gateway.http import headers_of
 from interlock.gateway.ledger import Ledger
 from interlock.gateway.pipeline import target_name
-from interlock.identity.gate import ProjectAccess
+from interlock.identity.principal import Principal
 from interlock.protocol.json import JSONObject
 from interlock.telemetry.request_ids import new_request_id, trace_id_of
 
 _TRACE = "interlock_trace"
+_REQUEST_ID = b"x-request-id"
 
 
 def is_recorded(scope: Scope) -> bool:
@@ -25,17 +26,21 @@ def is_recorded(scope: Scope) -> bool:
 
 
 class RESTRecords:
-    """Wraps the control API: every such request leaves a record, refused ones too."""
+    """Wraps the control API: every such request leaves a record, refused ones too.
 
-    def __init__(self, app: ASGIApp, ledger: Ledger) -> None:
+    The records belong to `project`, whose owners alone may make these requests.
+    """
+
+    def __init__(self, app: ASGIApp, ledger: Ledger, project: str) -> None:
         self._app = app
         self._ledger = ledger
+        self._project = project
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request and record it."""
         trace = Trace(request_id=new_request_id(), transport="rest", method=scope["method"])
         trace.trace_id = trace_id_of(headers_of(scope).get("traceparent"))
-        trace.target = scope["path"]
+        trace.project, trace.target = self._project, scope["path"]
         scope.setdefault("state", {})[_TRACE] = trace
 
         async def counted_receive() -> MutableMapping[str, Any]:
@@ -46,6 +51,7 @@ class RESTRecords:
         async def counted_send(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 trace.http_status = message["status"]
+                _identify(message, trace)
             trace.response_bytes += len(message.get("body", b""))
             await send(message)
 
@@ -57,18 +63,27 @@ class RESTRecords:
             self._ledger.close(trace)
 
 
-def let_in(request: Request, access: ProjectAccess) -> None:
-    """Note who calls."""
-    trace = _trace(request)
+def arrived(request: Request, principal: Principal) -> None:
+    """Note who calls, before it is known whether they may."""
+    trace = _trace(request.scope)
     if trace is not None:
-        trace.principal, trace.project = access.principal, access.project.name
+        trace.principal = principal
+
+
+def refused(scope: Scope, fault: InterlockError) -> str:
+    """Note why a request is refused, where it is recorded, and return its id."""
+    trace = _trace(scope)
+    if trace is None:
+        return new_request_id()
+    trace.fail(fault)
+    return trace.request_id
 
 
 def called(
     request: Request, method: str, params: JSONObject, fault: InterlockError | RPCError | None
 ) -> None:
     """Note what was called, and how it went."""
-    trace = _trace(request)
+    trace = _trace(request.scope)
     if trace is None:
         return
     trace.method, trace.target = method, target_name(params)
@@ -76,5 +91,12 @@ def called(
         trace.fail(fault)
 
 
-def _trace(request: Request) -> Trace | None:
-    return getattr(request.state, _TRACE, None)
+def _trace(scope: Scope) -> Trace | None:
+    return scope.get("state", {}).get(_TRACE)
+
+
+def _identify(start: MutableMapping[str, Any], trace: Trace) -> None:
+    headers: list[tuple[bytes, bytes]] = list(start.get("headers", ()))
+    if not any(name == _REQUEST_ID for name, _ in headers):
+        headers.append((_REQUEST_ID, trace.request_id.encode()))
+    start["headers"] = headers

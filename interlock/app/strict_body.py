@@ -29,7 +29,7 @@ class StrictBody:
             if body and "json" in headers.get("content-type", "application/json"):
                 loads_strict(body)
         except InterlockError as fault:
-            await error_response(fault)(scope, receive, send)
+            await error_response(scope, fault)(scope, receive, send)
             return
         except ClientGone:
             return

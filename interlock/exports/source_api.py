@@ -1,6 +1,7 @@
 """The source documents' own paths, as thin aliases of the API: what their clients already call."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -16,8 +17,9 @@ from interlock.protocol.json import JSONObject, as_object
 from interlock.registry.api import fields_of, json_body, offers, read_definition
 from interlock.registry.entities import Server
 from interlock.registry.registry import Registry
-from interlock.registry.views import TrialView, hidden_url
+from interlock.registry.views import TrialView, merged_target
 from interlock.upstreams.definition import HTTPTarget
+from interlock.upstreams.hiding import hidden_url
 
 _ACTIVE = {"ok": "active", "starting": "starting", "stale": "error", "failed": "error"}
 
@@ -124,7 +126,8 @@ def gateway_routes(registry: Registry, gate: Gate, default: Callable[[], Project
         found = registry.find(access.project.id, server)
         changes = _fields(await json_body(request))
         definition = read_definition({**fields_of(found.definition), **changes})
-        return _gateway_server(await registry.change(found, definition))
+        target = merged_target(found.definition.target, definition.target)
+        return _gateway_server(await registry.change(found, replace(definition, target=target)))
 
     @router.delete("/{server}", status_code=HTTPStatus.NO_CONTENT)
     async def remove_server(server: str, access: ProjectAccess = Depends(owner)) -> None:

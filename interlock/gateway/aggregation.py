@@ -77,6 +77,7 @@ class _Merge:
     ) -> None:
         self._project = project
         self._servers = tuple(servers)
+        self._slugs = frozenset(slug(each.name) for each in self._servers)
         self._is_single = is_single
         self._is_plain = is_single or project.naming == "plain"
         self._aliases: dict[str, str] = {}
@@ -179,7 +180,12 @@ class _Merge:
                 self._lists["resourceTemplates"].append({**item, "uriTemplate": exposed})
 
     def _claim(self, server: ServerEntry, uri: str) -> str:
-        while uri in self._claimed and not self._is_single:
+        if self._is_single:
+            return uri
+        if split_mark(uri)[1] in self._slugs:
+            # Only its own server may be reached by a mark, whoever lists such a URI.
+            uri = marked_uri(server.name, uri)
+        while uri in self._claimed:
             uri = marked_uri(server.name, uri)
         self._claimed.add(uri)
         return uri
@@ -315,6 +321,10 @@ def exposed_uri(
 ) -> str:
     """Return the URI by which a client of the view reaches what `server` calls `uri`."""
     target = resources.get(uri)
-    if target is None:
+    is_same = target is not None and target.name == uri
+    if target is None and split_mark(uri)[1] is None:
         target = next((each.target for each in templates if each.pattern.fullmatch(uri)), None)
-    return uri if target is not None and target.server is server else marked_uri(server.name, uri)
+        is_same = target is not None
+    if target is not None and target.server is server and is_same:
+        return uri
+    return marked_uri(server.name, uri)

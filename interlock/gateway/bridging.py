@@ -5,6 +5,7 @@ Source: 2026-07-28, basic/patterns/mrtr and basic/versioning; 2025-11-25, client
 
 import asyncio
 import hashlib
+import secrets
 
 from interlock.errors import RPCError
 from interlock.gateway.call import Call
@@ -24,6 +25,7 @@ from interlock.protocol.versions import (
     META_VERSION,
     Era,
 )
+from interlock.upstreams.conversation import token_of
 from interlock.upstreams.legacy import LegacySession
 from interlock.upstreams.modern import ModernSession, mirrored, request_meta
 from interlock.upstreams.port import Caller, Headers, Nobody
@@ -117,7 +119,7 @@ class Bridge:
             parked.deliver(as_object(params.get("inputResponses")) or {})
         is_over = True
         try:
-            result = await parked.next_result(call.caller)
+            result = await parked.next_result(call.caller, token_of(params))
             if result is not None:
                 return result
             is_over = False
@@ -149,7 +151,11 @@ class Bridge:
 
 
 async def _ask(caller: Caller, request: JSONObject) -> JSONObject:
-    return await caller.ask(str(request.get("method")), as_object(request.get("params")) or {})
+    method, params = str(request.get("method")), as_object(request.get("params")) or {}
+    if method == "elicitation/create" and params.get("mode") == "url":
+        # 2025-11-25 requires an id that the modern era has dropped.
+        params = {"elicitationId": secrets.token_urlsafe(12), **params}
+    return await caller.ask(method, params)
 
 
 async def _set_level(session: LegacySession | ModernSession, wanted: str | None) -> None:

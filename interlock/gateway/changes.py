@@ -1,9 +1,11 @@
 """Who hears of changes: lists that changed, and resources that were updated."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from interlock.errors import InterlockError, RPCError
 from interlock.gateway.table import Kind, ServerEntry
 from interlock.protocol.json import JSONObject
 
@@ -80,7 +82,9 @@ class Subscriptions:
             try:
                 await self._sync(server.id)
             except BaseException:
-                await self.remove(server.id, uri, watcher)
+                # The client must hear why it was refused, not how taking it back went.
+                with contextlib.suppress(InterlockError, RPCError):
+                    await self.remove(server.id, uri, watcher)
                 raise
 
     async def remove(self, server_id: str, uri: str, watcher: object) -> None:

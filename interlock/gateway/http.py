@@ -15,6 +15,7 @@ Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 HeaderList: TypeAlias = Iterable[tuple[bytes, bytes]]
 
 MAX_LENGTH_DIGITS = 18
+MAX_DRAINED = 16 * 1024 * 1024  # bytes read on after a body was found too large
 JSON_TYPE = (b"content-type", b"application/json")
 SSE_HEADERS = (
     (b"content-type", b"text/event-stream"),
@@ -68,6 +69,8 @@ async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> by
     """Return the body of a request. Raises TooLarge over `limit` bytes, ClientGone."""
     announced = headers.get("content-length", "0")
     if announced.isdecimal() and (len(announced) > MAX_LENGTH_DIGITS or int(announced) > limit):
+        if "expect" not in headers:
+            await _drain(receive)
         raise TooLarge(f"The body is larger than {limit} bytes.")
     parts: list[bytes] = []
     size = 0
@@ -77,11 +80,24 @@ async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> by
             raise ClientGone
         part: bytes = message.get("body", b"")
         size += len(part)
+        is_last = not message.get("more_body", False)
         if size > limit:
+            if not is_last:
+                await _drain(receive)
             raise TooLarge(f"The body is larger than {limit} bytes.")
         parts.append(part)
-        if not message.get("more_body", False):
+        if is_last:
             return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _drain(receive: Receive) -> None:
+    """Drop what is still sent, up to a bound: a client that sends on would not read the refusal."""
+    size = 0
+    while size < MAX_DRAINED:
+        message = await receive()
+        size += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
 
 
 def check_content_type(headers: dict[str, str]) -> None:

@@ -117,21 +117,29 @@ class LegacyClients:
     ) -> None:
         trace.era, trace.client_name = Era.LEGACY, str(session.client.info.get("name", ""))
         try:
-            result = await self._result(session, view, request, to, trace)
-        except (InterlockError, RPCError) as fault:
-            trace.fail(fault)
-            to.send(jsonrpc.failure(request.id, fault))
+            answer = await self._answered(session, view, request, to, trace)
+            size = to.send(answer)
+            if to is session.standalone:
+                # Nobody else counts it: this transport mixes all answers on one stream.
+                trace.response_bytes = size
         except asyncio.CancelledError:
             trace.outcome = "cancelled"
             raise
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the client must get an answer
-            to.send(jsonrpc.failure(request.id, trace.unforeseen(error)))
-        else:
-            to.send(jsonrpc.result(request.id, result))
         finally:
             if to is not session.standalone:
                 to.end()
             session.touch()
+
+    async def _answered(
+        self, session: ClientSession, view: View, request: jsonrpc.Request, to: Stream, trace: Trace
+    ) -> JSONObject:
+        try:
+            return jsonrpc.result(request.id, await self._result(session, view, request, to, trace))
+        except (InterlockError, RPCError) as fault:
+            trace.fail(fault)
+            return jsonrpc.failure(request.id, fault)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the client must get an answer
+            return jsonrpc.failure(request.id, trace.unforeseen(error))
 
     async def _result(
         self, session: ClientSession, view: View, request: jsonrpc.Request, to: Stream, trace: Trace

@@ -33,6 +33,7 @@ class _GuardedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._deadline: asyncio.TimerHandle | None = None
+        self._awaited = (0.0, "")
         self._unread = 0  # bytes of a head that is not complete
         self._head_size = 0
         self._is_too_large = False
@@ -90,8 +91,15 @@ class _GuardedProtocol(HttpToolsProtocol):
         self._expect_nothing()
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._deadline is not None:
+            # The clock of a request that waited in line begins with its turn.
+            self._expect(*self._awaited)
+
     def _expect(self, seconds: float, fault: str) -> None:
         self._expect_nothing()
+        self._awaited = (seconds, fault)
         self._deadline = self.loop.call_later(seconds, self._overdue, seconds, fault)
 
     def _expect_nothing(self) -> None:

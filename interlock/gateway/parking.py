@@ -46,6 +46,7 @@ class ParkedCall:
         self.binding = binding
         self.expires = time.time() + STATE_LIFETIME
         self.work: asyncio.Task[JSONObject] | None = None
+        self._token: str | int | None = None
         self._caller: Caller | None = None
         self._questions: dict[str, _Question] = {}
         self._keys = count(1)
@@ -53,6 +54,11 @@ class ParkedCall:
 
     def notify(self, method: str, params: JSONObject) -> None:
         """Pass a notification to the request that waits now; between requests nobody can hear."""
+        if method == "notifications/progress":
+            # Each retry is a request of its own, and may have another token or none.
+            if self._token is None:
+                return
+            params = {**params, "progressToken": self._token}
         if self._caller is not None:
             self._caller.notify(method, params)
 
@@ -75,12 +81,16 @@ class ParkedCall:
             if question is not None and answer is not None and not question.answer.done():
                 question.answer.set_result(answer)
 
-    async def next_result(self, caller: Caller) -> JSONObject | None:
-        """Wait for the call's result, or for questions; None means that questions are open."""
+    async def next_result(
+        self, caller: Caller, token: str | int | None = None
+    ) -> JSONObject | None:
+        """Wait for the call's result, or for questions; None means that questions are open.
+
+        `token` is the progress token of the request that waits.
+        """
         if self.work is None:
             raise RPCError(jsonrpc.INTERNAL_ERROR, "This call was never started.")
-        self._caller = caller
-        self.expires = time.time() + STATE_LIFETIME
+        self._caller, self._token = caller, token
         try:
             await asyncio.sleep(0)
             while not self.work.done():
@@ -89,14 +99,22 @@ class ParkedCall:
                     break
                 self._asked.clear()
                 asked = asyncio.ensure_future(self._asked.wait())
-                await asyncio.wait({self.work, asked}, return_when=asyncio.FIRST_COMPLETED)
-                asked.cancel()
+                try:
+                    await asyncio.wait({self.work, asked}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    asked.cancel()
             return self.work.result() if self.work.done() else None
         except asyncio.CancelledError:
             self.work.cancel()
             raise
         finally:
             self._caller = None
+            self.expires = time.time() + STATE_LIFETIME
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the client did not come back in time; one that waits now is there."""
+        return self._caller is None and self.expires < time.time()
 
     def _open_questions(self) -> dict[str, _Question]:
         return {key: one for key, one in self._questions.items() if not one.answer.done()}
@@ -141,8 +159,7 @@ class Parking:
     def claim(self, state: object, binding: bytes) -> ParkedCall:
         """Return the call that a retry belongs to. Raises StateRefused."""
         try:
-            # Strict, for the lenient decoder overlooks what was appended or put in between.
-            sealed = base64.b64decode(str(state).encode("ascii"), b"-_", validate=True)
+            sealed = _decoded(state)
             content = loads(self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], binding))
         except (InvalidTag, binascii.Error, ValueError):
             raise StateRefused(
@@ -156,9 +173,8 @@ class Parking:
 
     def expire(self) -> None:
         """Cancel the calls whose clients did not come back in time."""
-        now = time.time()
         for call in tuple(self._calls.values()):
-            if call.expires < now:
+            if call.is_overdue:
                 self.remove(call)
                 if call.work is not None:
                     call.work.cancel()
@@ -173,3 +189,12 @@ class Parking:
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
+
+
+def _decoded(state: object) -> bytes:
+    """Return the bytes of a state. Raises ValueError where we would have spelled them otherwise."""
+    sealed = base64.urlsafe_b64decode(str(state).encode("ascii"))
+    # The decoder overlooks much: what is appended or put in between, and bits that no byte needs.
+    if base64.urlsafe_b64encode(sealed).decode() != state:
+        raise ValueError("another spelling of the same bytes")
+    return sealed

@@ -1,5 +1,6 @@
 """Which Host and Origin may reach us: the guard against DNS rebinding, on every route."""
 
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -11,6 +12,7 @@ from interlock.errors import Forbidden
 from interlock.gateway.http import send_failure
 from interlock.telemetry.request_ids import new_request_id
 
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]*)?")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -81,7 +83,5 @@ class Perimeter:
 
 
 def _name(host: str) -> str:
-    try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
-    except ValueError:
-        return ""
+    found = _HOST.fullmatch(host)
+    return (found[1] or found[2]).lower() if found is not None else ""

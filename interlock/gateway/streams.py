@@ -46,8 +46,8 @@ class Stream:
         self._follower = 0
         self._changed = asyncio.Event()
 
-    def send(self, message: JSONObject) -> None:
-        """Append a message."""
+    def send(self, message: JSONObject) -> int:
+        """Append a message and return its size in bytes."""
         self._number += 1
         if len(self._events) == self._events.maxlen:
             self.dropped += 1
@@ -55,6 +55,7 @@ class Stream:
         self.weight += len(data)
         self._events.append(StreamEvent(self._number, data))
         self._changed.set()
+        return len(data)
 
     def end(self) -> None:
         """Say that no message will come after the last one."""

@@ -12,10 +12,11 @@ from interlock.registry.runner import ServerRunner
 from interlock.registry.trial import Trial
 from interlock.settings import GatewaySettings, StationSettings
 from interlock.station.connector import StdioConnector
-from interlock.station.logs import LogWriter, Mask, ServerLog
+from interlock.station.logs import LogWriter, ServerLog
 from interlock.station.station import Station
 from interlock.upstreams.connections import HTTPClient
 from interlock.upstreams.definition import ServerDefinition, StdioTarget
+from interlock.upstreams.hiding import Mask, secrets_of
 from interlock.upstreams.port import Connector, Nobody, Peer
 from interlock.upstreams.sse import SSEConnector
 from interlock.upstreams.streamable_http import HTTPConnector
@@ -42,7 +43,7 @@ class Links:
 
     def notes(self, log: ServerLog, definition: ServerDefinition) -> LogWriter:
         """Return a writer into a server's log that masks the server's secrets."""
-        return log.writer(Mask(_secrets(definition)))
+        return log.writer(Mask(secrets_of(definition.target)))
 
     def upstream(
         self,
@@ -53,7 +54,7 @@ class Links:
         log: ServerLog,
     ) -> Upstream:
         """Return the upstream of a registered server; nothing is opened yet."""
-        return Upstream(
+        upstream = Upstream(
             server.definition.name,
             self._connectors(server.definition, log),
             Owner("", GATEWAY, peer),
@@ -61,6 +62,8 @@ class Links:
             eras=server.eras,
             limits=self._limits,
         )
+        upstream.mask = Mask(secrets_of(server.definition.target))
+        return upstream
 
     def _connectors(self, definition: ServerDefinition, log: ServerLog) -> tuple[Connector, ...]:
         name, target = definition.name, definition.target
@@ -84,6 +87,7 @@ class Links:
             down=lambda _: None,
             limits=self._limits,
         )
+        upstream.mask = mask = Mask(secrets_of(definition.target))
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._limits.open_timeout):
@@ -91,7 +95,8 @@ class Links:
         except TimeoutError:
             return Trial(ok=False, latency_ms=_since(started), error="It did not answer in time.")
         except (InterlockError, RPCError) as fault:
-            return Trial(ok=False, latency_ms=_since(started), error=fault.message)
+            error = mask.apply(fault.message)
+            return Trial(ok=False, latency_ms=_since(started), error=error)
         else:
             return Trial(ok=True, latency_ms=_since(started), catalogue=catalogue)
         finally:
@@ -105,9 +110,3 @@ class Links:
 
 def _since(started: float) -> float:
     return (time.perf_counter() - started) * 1000
-
-
-def _secrets(definition: ServerDefinition) -> list[str]:
-    target = definition.target
-    values = target.env if isinstance(target, StdioTarget) else target.headers
-    return list(values.values())

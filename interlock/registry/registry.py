@@ -19,10 +19,13 @@ from interlock.registry.runner import Callbacks, ServerRunner, with_definition
 from interlock.registry.store import ServerStore
 from interlock.registry.trial import Trial
 from interlock.station.logs import ServerLog
+from interlock.telemetry.logs import get_logger, log_failure
 from interlock.upstreams.definition import ServerDefinition
 from interlock.upstreams.upstream import Upstream
 
 MAX_KINDS_OF_CLIENTS = 8
+
+log = get_logger(__name__)
 
 ListProjects = Callable[[], Awaitable[list[Project]]]
 
@@ -239,7 +242,13 @@ class Registry:
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._keeping.add(task)
-        task.add_done_callback(self._keeping.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._keeping.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log_failure(log, "registry.background_failed", error)
 
     def publish(self, project_id: str | None = None) -> None:
         """Build the table anew, or one project of it, swap it in, and say which lists changed."""
@@ -274,11 +283,12 @@ class Registry:
         return aggregation.project_entry(facts, entries)
 
     def _announce(self, old: ProjectEntry, new: ProjectEntry) -> None:
-        self._changes.lists_changed(new.name, None, _different(old.unified, new.unified))
-        for name, view in new.single.items():
-            was = old.single.get(name)
-            if was is not None:
-                self._changes.lists_changed(new.name, name, _different(was, view))
+        # Listeners are not told apart by what they can be asked: a change for some is one for all.
+        marks = ("", *sorted(old.variants.keys() | new.variants.keys()))
+        pairs = [(old.variants.get(mark, old), new.variants.get(mark, new)) for mark in marks]
+        for place in (None, *(name for name in new.single if name in old.single)):
+            kinds = [_different(was.view(place), now.view(place)) for was, now in pairs]
+            self._changes.lists_changed(new.name, place, frozenset[Kind]().union(*kinds))
 
 
 def _different(old: View, new: View) -> frozenset[Kind]:

@@ -291,10 +291,12 @@ class ServerRunner:
         return read[0]
 
     def _fail(self, failure: InterlockError) -> None:
-        self.health.last_error = failure.message
+        # What a server says of its troubles may repeat the secrets that it was given.
+        message = self.upstream.mask.apply(failure.message)
+        self.health.last_error = message
         self.health.last_error_at = datetime.now(UTC)
-        log.warning("server.down", server=self.server.definition.name, reason=failure.message)
-        self._set("failed", failure.message)
+        log.warning("server.down", server=self.server.definition.name, reason=message)
+        self._set("failed", message)
 
     def _set(self, condition: Condition, reason: str | None) -> None:
         if (self.health.condition, self.health.reason) != (condition, reason):

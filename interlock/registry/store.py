@@ -85,10 +85,14 @@ class ServerStore:
             "is_private": catalogue.is_private,
             "fetched_at": now,
         }
-        async with self._database.transaction() as session:
-            known = await session.scalar(select(ServerRow.id).where(ServerRow.id == server_id))
-            if known is not None:
-                await session.merge(CatalogueRow(server_id=server_id, **values))
+        try:
+            async with self._database.transaction() as session:
+                known = await session.scalar(select(ServerRow.id).where(ServerRow.id == server_id))
+                if known is not None:
+                    await session.merge(CatalogueRow(server_id=server_id, **values))
+        except IntegrityError:
+            # The server was deleted between the two statements: there is nothing to keep.
+            return
 
     async def _values(self, server: Server) -> dict[str, Any]:
         definition = server.definition

@@ -1,11 +1,8 @@
 """Servers as the API shows them: names of secrets, never their values."""
 
-import re
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, Self
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel
 
@@ -14,33 +11,7 @@ from interlock.registry.runner import ServerRunner
 from interlock.registry.trial import Trial
 from interlock.station.logs import LogLine
 from interlock.upstreams.definition import HTTPTarget, StdioTarget
-
-HIDDEN = "***"
-_TELLS_SECRET = re.compile(r"(?i)(key|token|secret|passw|credential|auth)")
-
-
-def hidden_args(args: Sequence[str]) -> list[str]:
-    """Return a command's arguments with the values of secret-looking options hidden."""
-    shown: list[str] = []
-    hide_next = False
-    for arg in args:
-        if hide_next and not arg.startswith("-"):
-            shown.append(HIDDEN)
-            hide_next = False
-            continue
-        name, is_pair, _ = arg.partition("=")
-        hide_next = arg.startswith("-") and not is_pair and bool(_TELLS_SECRET.search(arg))
-        shown.append(f"{name}={HIDDEN}" if is_pair and _TELLS_SECRET.search(name) else arg)
-    return shown
-
-
-def hidden_url(url: str) -> str:
-    """Return an address with the values in its query hidden."""
-    parts = urlsplit(url)
-    if not parts.query:
-        return url
-    names = [(name, HIDDEN) for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
-    return urlunsplit(parts._replace(query=urlencode(names, safe="*", quote_via=quote)))
+from interlock.upstreams.hiding import HIDDEN, hidden_args, hidden_url
 
 
 class ServerView(BaseModel):

@@ -9,6 +9,7 @@ from interlock.protocol.versions import Era
 from interlock.station.connector import StdioConnector
 from interlock.station.station import Station
 from interlock.upstreams.definition import DEFAULT_TIMEOUT, StdioTarget
+from interlock.upstreams.hiding import Mask, secrets_of
 from interlock.upstreams.legacy import LegacySession
 from interlock.upstreams.modern import ModernSession, request_meta
 from interlock.upstreams.port import ClientFacts, Nobody
@@ -31,7 +32,14 @@ class HostedConversation:
     ) -> Self:
         """Start the process and shake hands. Raises UpstreamFailed; then nothing is left."""
         conversation = cls(name, StdioConnector(station, target, name, station.new_log()), client)
-        probe = Probe(name, client, Nobody(), conversation.end, deadline=DEFAULT_TIMEOUT)
+        probe = Probe(
+            name,
+            client,
+            Nobody(),
+            conversation.end,
+            deadline=DEFAULT_TIMEOUT,
+            mask=Mask(secrets_of(target)),
+        )
         conversation._session = (await probe.open(conversation._connector, None)).session
         return conversation
 

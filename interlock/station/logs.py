@@ -1,16 +1,13 @@
 """What a hosted server wrote to stderr: the last lines, with time, and without its secrets."""
 
-import re
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from interlock.upstreams.hiding import Mask, printable
+
 MAX_LINE_BYTES: Final = 8 * 1024
-MIN_SECRET: Final = 6
-_HIDDEN = "***"
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,27 +16,6 @@ class LogLine:
 
     time: datetime
     text: str
-
-
-class Mask:
-    """Hides secret values in text; values shorter than `MIN_SECRET` characters stay visible.
-
-    Each line of a value of several lines is hidden by itself, as a log shows it line by line.
-    """
-
-    def __init__(self, values: Iterable[str]) -> None:
-        parts = {_printable(part) for value in values for part in (value, *value.splitlines())}
-        self._secrets = sorted((p for p in parts if len(p) >= MIN_SECRET), key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, self._secrets)) or r"(?!)")
-
-    def apply(self, text: str) -> str:
-        """Return `text` with every secret replaced."""
-        return self._pattern.sub(_HIDDEN, text)
-
-    def trim(self, text: str) -> str:
-        """Return `text` without the beginning of a secret at its end, where a cut may leave one."""
-        longest = max((_overlap(text, secret) for secret in self._secrets), default=0)
-        return text[: len(text) - longest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +90,7 @@ class LogWriter:
 
 def _reveal(entry: _Entry) -> LogLine:
     raw = entry.raw[:MAX_LINE_BYTES]
-    text = entry.mask.apply(_printable(raw.decode(errors="replace")).rstrip())
+    text = entry.mask.apply(printable(raw.decode(errors="replace")).rstrip())
     if len(entry.raw) > MAX_LINE_BYTES:
         text = entry.mask.trim(text.rstrip("\ufffd"))
     return LogLine(entry.time, text)
-
-
-def _printable(text: str) -> str:
-    return _CONTROL.sub("", text)
-
-
-def _overlap(text: str, secret: str) -> int:
-    sizes = range(min(len(secret) - 1, len(text)), 0, -1)
-    return next((size for size in sizes if text.endswith(secret[:size])), 0)

@@ -18,11 +18,12 @@ from interlock.station.failures import (
     stream_broken,
 )
 from interlock.station.framing import LineSplitter, Oversized
-from interlock.station.logs import LogWriter, Mask, ServerLog
+from interlock.station.logs import LogWriter, ServerLog
 from interlock.station.oversized import AnswerTooLarge, answered_id, is_answer
 from interlock.station.pipes import ProcessPipes
 from interlock.upstreams.channel import Closed, Receive
 from interlock.upstreams.definition import StdioTarget
+from interlock.upstreams.hiding import Mask, secrets_of
 
 # A process that closes its streams because it exits is gone a moment later.
 _EXIT_GRACE: Final = 1.0
@@ -66,6 +67,7 @@ class HostedProcess:
         self._sending = asyncio.Lock()
         self._stopping = False
         self._is_closed = False
+        self._ended = ProcessEnded(f"Server `{name}` was stopped.")
         self._life: asyncio.Task[None] | None = None
 
     @classmethod
@@ -82,7 +84,7 @@ class HostedProcess:
 
         `log` takes what it writes to stderr. Raises StartFailed, whose message names the cure.
         """
-        process = cls(name, callbacks, log.writer(Mask(target.env.values())), limits)
+        process = cls(name, callbacks, log.writer(Mask(secrets_of(target))), limits)
         await process._launch(target)
         return process
 
@@ -102,13 +104,21 @@ class HostedProcess:
             async with asyncio.timeout(self._limits.send_timeout), self._sending:
                 await self._pipes.writable.wait()
                 if self._pipes.over.is_set():
-                    raise ProcessEnded(f"Server `{self.name}` is no longer running.")
+                    raise await self._ending()
                 self._pipes.write(message + b"\n")
         except TimeoutError:
             raise UpstreamUnavailable(
                 f"Server `{self.name}` did not read its input for {self._limits.send_timeout:g} s; "
                 "restart it if it hangs."
             ) from None
+
+    async def _ending(self) -> ProcessEnded:
+        """Return how the process ended; where it just did, that is known a moment later."""
+        life = self._life
+        if life is None or life.done() or self._stopping:
+            return ProcessEnded(f"Server `{self.name}` is no longer running.")
+        await asyncio.wait({life})
+        return ProcessEnded(self._ended.message)
 
     async def close(self) -> None:
         """Stop the process and its whole group: politely, then by SIGTERM, then by SIGKILL.
@@ -136,7 +146,6 @@ class HostedProcess:
         self._life = asyncio.create_task(self._live(), name=f"process of {self.name}")
 
     async def _live(self) -> None:
-        reason = ProcessEnded(f"Server `{self.name}` was stopped.")
         try:
             await self._pipes.over.wait()
             was_asked = self._stopping
@@ -144,11 +153,11 @@ class HostedProcess:
             await self._stop()
             await _within(_DRAIN_TIMEOUT, self._pipes.drained)
             if not was_asked:
-                reason = self._explain(by_itself=by_itself)
+                self._ended = self._explain(by_itself=by_itself)
         finally:
             self._pipes.abandon()
             self._is_closed = True
-            self._callbacks.closed(reason)
+            self._callbacks.closed(self._ended)
 
     async def _stop(self) -> None:
         pipes, timeout = self._pipes, self._limits.stop_timeout

@@ -178,6 +178,7 @@ class Connection(asyncio.Protocol):
         """
         answer = self._answer = asyncio.get_running_loop().create_future()
         self._reset(bodyless=bodyless)
+        self.resume()
         self._transport.write(message)
         try:
             return await answer
@@ -212,6 +213,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connected transport."""
         self._transport = cast("asyncio.Transport", transport)
+        # What comes before the first request waits for it, to be seen as an early answer to it.
+        self._paused = True
+        self._transport.pause_reading()
         self._poll.register(transport.get_extra_info("socket"), select.POLLIN)
 
     def connection_lost(self, exc: Exception | None) -> None:

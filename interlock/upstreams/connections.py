@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from interlock.errors import BadInput
@@ -147,6 +147,7 @@ class _Pool:
         self._slots = asyncio.Semaphore(MAX_OPEN_PER_ORIGIN)
         self._open: set[Connection] = set()
         self._idle: list[Connection] = []
+        self._opening: set[asyncio.Task[Connection]] = set()
         self._takers = 0
         self._expiry: asyncio.TimerHandle | None = None
         self._closed = False
@@ -173,16 +174,16 @@ class _Pool:
 
     def is_used(self) -> bool:
         """Say whether anybody holds, or waits for, a connection to this origin."""
-        return bool(self._open or self._takers)
+        return bool(self._open or self._opening or self._takers)
 
-    def close(self) -> list[asyncio.Future[None]]:
+    def close(self) -> list[asyncio.Future[Any]]:
         """End all connections; return a future for each, done when it has ended."""
         self._closed = True
         if self._expiry is not None:
             self._expiry.cancel()
         for connection in self._open:
             connection.abort()
-        return [connection.lost for connection in self._open]
+        return [*self._opening, *(connection.lost for connection in self._open)]
 
     def _pop(self) -> Connection | None:
         while self._idle:
@@ -194,6 +195,25 @@ class _Pool:
 
     async def _connect(self) -> Connection:
         self._check_open()
+        # Left in the moment of its success, asyncio's race between addresses loses the socket; so
+        # it runs to its end, and what nobody waits for any more is kept for the next request.
+        opening = asyncio.create_task(self._establish())
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+        try:
+            connection = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(self._keep)
+            raise
+        self._check_open()
+        self._check_alive(connection)
+        return connection
+
+    def _keep(self, opening: "asyncio.Task[Connection]") -> None:
+        if not opening.cancelled() and opening.exception() is None and not self._closed:
+            self._free(opening.result())
+
+    async def _establish(self) -> Connection:
         host, port = self._origin.host, self._origin.port
         try:
             async with asyncio.timeout(self._limits.connect_timeout):
@@ -206,13 +226,15 @@ class _Pool:
             raise self._unreachable(f"no connection within {seconds} seconds") from None
         except (OSError, UnicodeError) as error:
             raise self._unreachable(_explain(error)) from error
-        if connection.is_closing():
-            raise self._unreachable("it ended the connection at once")
+        self._check_alive(connection)
         self._open.add(connection)
         if self._closed:
             connection.abort()
-            self._check_open()
         return connection
+
+    def _check_alive(self, connection: Connection) -> None:
+        if connection.is_closing():
+            raise self._unreachable("it ended the connection at once")
 
     def _check_open(self) -> None:
         if self._closed:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine
-from itertools import count
 
 from interlock.errors import InterlockError
 from interlock.protocol import jsonrpc
@@ -21,14 +20,13 @@ class Conversation:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._ids = count(1)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def call(
         self, method: str, params: JSONObject, hear: Hear, headers: Headers = ()
     ) -> JSONObject:
         """Send a request and return its result. Raises RPCError and UpstreamFailed."""
-        request_id = next(self._ids)
+        request_id = next(self._link.ids)
         message = jsonrpc.request(request_id, method, with_token(params, request_id))
         try:
             return jsonrpc.unwrap(await self._link.exchange(message, hear, headers))

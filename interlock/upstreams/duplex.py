@@ -1,7 +1,9 @@
 """JSON-RPC over a duplex channel: many exchanges at once on one pipe, each answer to its own."""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from interlock.errors import InterlockError, UpstreamFailed, UpstreamUnavailable
@@ -32,6 +34,7 @@ class DuplexLink:
 
     def __init__(self, name: str, hear: Hear, ended: Ended) -> None:
         self.headers: dict[str, str] = {}
+        self.ids: Iterator[int] = count(1)
         self._name = name
         self._hear = hear
         self._ended = ended
@@ -94,6 +97,8 @@ class DuplexLink:
         for exchange in self._exchanges.values():
             if not exchange.answer.done():
                 exchange.answer.set_exception(UpstreamUnavailable(reason.message))
+                # Who still sends hears of it there; asking marks the exception as taken.
+                exchange.answer.exception()
         if not self._closing:
             failure = reason if isinstance(reason, UpstreamFailed) else None
             self._ended(failure or UpstreamUnavailable(reason.message))

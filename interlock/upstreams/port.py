@@ -1,6 +1,6 @@
 """The port: what the gateway asks of every kind of server, and what a server may ask back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -67,11 +67,13 @@ class Link(Protocol):
     """Carries messages to one server and back, whatever the transport.
 
     What the server says during an exchange goes to that exchange's `hear` where the transport can
-    tell that it belongs there, all else to the `hear` that the link was opened with.
+    tell that it belongs there, all else to the `hear` that the link was opened with. `ids` number
+    the requests of all conversations on the link, so that no answer fits two of them.
     """
 
     is_duplex: bool
     headers: dict[str, str]
+    ids: Iterator[int]
 
     async def exchange(self, message: JSONObject, hear: Hear, headers: Headers = ()) -> JSONObject:
         """Send a request and return its answer. Raises UpstreamFailed."""

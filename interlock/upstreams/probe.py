@@ -10,6 +10,7 @@ from http import HTTPStatus
 from interlock.errors import RPCError, UpstreamFailed, UpstreamTimeout
 from interlock.protocol.json import JSONObject, as_list, as_object
 from interlock.protocol.versions import LEGACY_VERSIONS, MODERN_ERRORS, UNSUPPORTED_VERSION, Era
+from interlock.upstreams.hiding import Mask
 from interlock.upstreams.legacy import LegacySession
 from interlock.upstreams.modern import ModernSession
 from interlock.upstreams.port import ClientFacts, Connector, Ended, Link, Peer, ProtocolBroken
@@ -29,16 +30,27 @@ class Opened:
 
 
 class Probe:
-    """Opens a server's first session in whichever era it speaks, the modern one preferred."""
+    """Opens a server's first session in whichever era it speaks, the modern one preferred.
+
+    `mask` hides what the server may not have told of it in the words of its refusal.
+    """
 
     def __init__(
-        self, name: str, client: ClientFacts, peer: Peer, ended: Ended, *, deadline: float
+        self,
+        name: str,
+        client: ClientFacts,
+        peer: Peer,
+        ended: Ended,
+        *,
+        deadline: float,
+        mask: Mask | None = None,
     ) -> None:
         self._name = name
         self._client = client
         self._peer = peer
         self._ended = ended
         self._deadline = deadline
+        self._mask = mask or Mask(())
         self._legacy: LegacySession | None = None
 
     async def open(self, connector: Connector, known: frozenset[Era] | None) -> Opened:
@@ -51,7 +63,8 @@ class Probe:
                 f"{self._name} did not complete the MCP handshake within {self._deadline:g} s."
             ) from None
         except RPCError as refusal:
-            raise ProtocolBroken(f"{self._name} refused the handshake: {refusal.message}") from None
+            said = self._mask.apply(refusal.message)
+            raise ProtocolBroken(f"{self._name} refused the handshake: {said}") from None
 
     async def _open(self, connector: Connector, known: frozenset[Era] | None) -> Opened:
         link = await self._connect(connector)
@@ -106,7 +119,8 @@ class Probe:
             asked.result()
         except RPCError as error:
             if error.code in MODERN_ERRORS and not _offers_legacy(error):
-                raise ProtocolBroken(f"{self._name} is too new: {error.message}") from None
+                said = self._mask.apply(error.message)
+                raise ProtocolBroken(f"{self._name} is too new: {said}") from None
         except HTTPRefused as refusal:
             if refusal.code not in NOT_HERE:
                 raise

@@ -4,9 +4,10 @@ Source: 2025-11-25 and 2026-07-28, basic/transports.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import count
 
 from interlock.errors import UpstreamFailed, UpstreamUnavailable
 from interlock.protocol.json import JSONObject, as_object, dumps, loads
@@ -56,6 +57,7 @@ class HTTPLink:
 
     def __init__(self, client: HTTPClient, target: HTTPTarget, name: str, hear: Hear) -> None:
         self.headers: dict[str, str] = {}
+        self.ids: Iterator[int] = count(1)
         self._client = client
         self._target = target
         self._name = name
@@ -122,7 +124,7 @@ class HTTPLink:
                 async for message in _messages(response, cursor):
                     if isinstance(message.get("method"), str):
                         hear(message)
-                    elif message.get("id") in (wanted, None):
+                    elif "method" not in message and message.get("id") in (wanted, None):
                         return message
             except ConnectionFailed:
                 if cursor.last_event_id is None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from interlock.errors import TooMany, UpstreamFailed, UpstreamUnavailable
 from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import Era
+from interlock.upstreams.hiding import Mask
 from interlock.upstreams.legacy import LegacySession
 from interlock.upstreams.modern import ModernSession
 from interlock.upstreams.port import (
@@ -79,6 +80,8 @@ class Upstream:
         self.eras: frozenset[Era] | None = eras
         self.facts: ServerFacts | None = None
         self.blocked: UpstreamUnavailable | None = None
+        # Servers may repeat their secrets in what they say when they refuse us.
+        self.mask = Mask(())
         self._connectors = connectors
         self._shared = replace(shared, key=SHARED)
         self._down = down
@@ -158,7 +161,7 @@ class Upstream:
 
     async def _slot(self, era: Era, owner: Owner) -> _Slot:
         if self._closed:
-            raise UpstreamUnavailable(f"{self.name} was removed or is being changed.")
+            raise self._removed()
         if self.blocked is not None:
             raise UpstreamUnavailable(self.blocked.message)
         if era is Era.MODERN:
@@ -173,7 +176,15 @@ class Upstream:
             self._opening[key] = task
             task.add_done_callback(lambda _: self._opening.pop(key, None))
         # Others may wait for the same session: one caller's cancellation must not end its opening.
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled() and self._closed:
+                raise self._removed() from None
+            raise
+
+    def _removed(self) -> UpstreamUnavailable:
+        return UpstreamUnavailable(f"{self.name} was removed or is being changed.")
 
     def _free_key(self, era: Era, prefix: str) -> str:
         for number in range(self._limits.max_sessions):
@@ -223,6 +234,7 @@ class Upstream:
                 owner.peer,
                 lambda reason: self._broken(key, reason),
                 deadline=self._limits.open_timeout,
+                mask=self.mask,
             )
             try:
                 return await probe.open(connector, known)

@@ -47,6 +47,8 @@ async def test_a_hung_and_a_dead_server_neither_delay_nor_hide_the_others() -> N
 
         await gateway.until(is_settled)
         seconds: list[float] = []
+        listed: dict[str, Any] = {}
+        status: dict[str, Any] = {}
         for _ in range(ROUNDS):
             started = time.perf_counter()
             listed = await tools_of(gateway)

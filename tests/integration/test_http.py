@@ -197,7 +197,7 @@ async def test_the_legacy_sse_endpoints_know_one_method_each(
 async def test_a_session_that_is_not_known_is_not_found(
     gateway: RunningProgram, method: str
 ) -> None:
-    body = {"json": request("ping")} if method == "POST" else {}
+    body: Any = {"json": request("ping")} if method == "POST" else {}
     headers = {"accept": BOTH, "mcp-session-id": "no-such-session"}
 
     answer = await gateway.client.request(method, PATH, headers=headers, **body)

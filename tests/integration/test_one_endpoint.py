@@ -122,7 +122,7 @@ async def test_progress_is_told_while_a_call_goes_on(
 ) -> None:
     told: list[tuple[float, float | None]] = []
 
-    async def hear(progress: float, total: float | None, _message: str | None) -> None:
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
         told.append((progress, total))
 
     async with connection(gateway, way) as client:
@@ -280,6 +280,30 @@ async def test_a_server_can_ask_the_user_in_the_middle_of_a_call(
         greeting = await client.call_tool(f"{server}__test_input_required_result_elicitation", {})
 
     assert text_of(greeting) == "Hello, Ada!"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_tool_that_a_server_keeps_for_clients_that_can_be_asked_is_theirs_alone(
+    gateway: RunningProgram, way: str
+) -> None:
+    async def sample(_context: object, _params: object) -> types.CreateMessageResult:
+        content = types.TextContent(text="Sampled.")
+        return types.CreateMessageResult(role="assistant", model="none", content=content)
+
+    name = "over-http__trigger-sampling-request"
+    async with connection(gateway, way, sampling_callback=sample) as client:
+
+        async def is_theirs() -> bool:
+            return name in [tool.name for tool in (await client.list_tools()).tools]
+
+        # What a server keeps for such clients is learnt when the first of them comes by.
+        await gateway.eventually(is_theirs)
+        done = await client.call_tool(name, {"prompt": "Say it."})
+    async with connection(gateway, way) as client:
+        others = [tool.name for tool in (await client.list_tools()).tools]
+
+    assert "Sampled." in text_of(done)
+    assert name not in others
 
 
 @pytest.mark.parametrize("way", WAYS)

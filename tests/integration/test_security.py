@@ -139,7 +139,7 @@ async def test_every_mcp_path_asks_for_a_key_that_holds(
     anonymous: httpx2.AsyncClient, path: str, method: str, credential: dict[str, str]
 ) -> None:
     headers = {"accept": BOTH, **credential}
-    body = {"json": INITIALIZE} if method == "POST" else {}
+    body: Any = {"json": INITIALIZE} if method == "POST" else {}
 
     answer = await anonymous.request(method, path, headers=headers, **body)
 

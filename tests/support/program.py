@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import (
     AsyncExitStack,
     asynccontextmanager,
@@ -70,18 +70,28 @@ class RunningProgram:
     ) -> Conditions:
         """Wait until the servers' conditions are such that `holds`, and return them."""
         conditions: Conditions = {}
+
+        async def do_hold() -> bool:
+            nonlocal conditions
+            conditions = await self.conditions(project)
+            return bool(holds(conditions))
+
+        await self.eventually(do_hold, project)
+        return conditions
+
+    async def eventually(
+        self, holds: Callable[[], Awaitable[bool]], project: str = "default"
+    ) -> None:
+        """Wait until `holds`, asked again each time that a list of the project changes."""
         with _changes_of(self.registry, project) as changed:
             try:
                 async with asyncio.timeout(DEADLINE):
-                    while True:
-                        changed.clear()
-                        conditions = await self.conditions(project)
-                        if holds(conditions):
-                            return conditions
+                    while not await holds():
                         await changed.wait()
+                        changed.clear()
             except TimeoutError:
                 health = await self.client.get(f"/api/v1/projects/{project}/health")
-                raise AssertionError(f"The servers did not come to that: {health.text}") from None
+                raise AssertionError(f"It did not come to that: {health.text}") from None
 
     async def new_key(self, role: str, project: str = "default") -> str:
         """Make another API key and return its secret."""
@@ -200,7 +210,7 @@ async def _nothing_left() -> AsyncIterator[_Family]:
         with warnings.catch_warnings(record=True, action="always") as warned:
             gc.collect()
         assert [str(each.message) for each in warned] == []
-        assert complaints == []
+        assert not complaints, complaints
     finally:
         loop.set_exception_handler(previous)
 

@@ -459,3 +459,24 @@ async def test_an_unknown_name_sent_nothing() -> None:
     failure = await failure_of(HTTPClient(), "http://two..dots/")
     assert failure.sent is False
     assert str(failure) == "two..dots:80 cannot be reached: its name is not known."
+
+
+async def test_a_connection_whose_request_left_while_it_was_opened_is_used_by_the_next() -> None:
+    async with serving(always(OK)) as (server, client):
+        for rounds in range(12):
+            leaving = asyncio.create_task(fetch(client, server.url))
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+            leaving.cancel()
+            await asyncio.wait({leaving})
+        assert await fetch(client, server.url) == b"ok"
+
+
+async def test_closing_ends_a_connection_that_is_being_opened() -> None:
+    async with serving(always(OK)) as (server, client):
+        leaving = asyncio.create_task(fetch(client, server.url))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await client.close()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
