@@ -13,12 +13,17 @@ from interlock.gateway.call import Call, Trace
 from interlock.gateway.changes import Changes, Listener, Subscriptions
 from interlock.gateway.clients import LOG_LEVELS, ClientSession, ClientSessions, facts_of
 from interlock.gateway.entry import Arrival
-from interlock.gateway.pipeline import Pipeline, find_target
+from interlock.gateway.pipeline import Pipeline, ResourceNotFound, find_target
 from interlock.gateway.streams import Stream
 from interlock.gateway.table import View
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject
-from interlock.protocol.versions import LATEST_LEGACY, LEGACY_VERSIONS, Era
+from interlock.protocol.versions import (
+    LATEST_LEGACY,
+    LEGACY_RESOURCE_NOT_FOUND,
+    LEGACY_VERSIONS,
+    Era,
+)
 from interlock.upstreams.upstream import Upstream
 
 _MODERN_ONLY = frozenset({"server/discover", "subscriptions/listen"})
@@ -135,6 +140,9 @@ class LegacyClients:
     ) -> JSONObject:
         try:
             return jsonrpc.result(request.id, await self._result(session, view, request, to, trace))
+        except ResourceNotFound as fault:
+            trace.fail(fault)
+            return jsonrpc.error(request.id, LEGACY_RESOURCE_NOT_FOUND, fault.message)
         except (InterlockError, RPCError) as fault:
             trace.fail(fault)
             return jsonrpc.failure(request.id, fault)

@@ -19,6 +19,12 @@ from interlock.protocol.versions import META_SERVER_INFO, Era
 READ_ONLY = frozenset(LIST_KINDS)
 
 
+class ResourceNotFound(BadInput):
+    """No server has such a resource; the eras have different codes for it."""
+
+    reason = "resource_not_found"
+
+
 class Pipeline:
     """Answers one request of either era; everything that carries a call comes through here."""
 
@@ -105,7 +111,7 @@ def _resource(view: View, uri: object) -> Target:
         raise BadInput('"params.uri" must be the URI of a resource.')
     target = find_resource(view, uri)
     if target is None:
-        raise BadInput(f"Resource not found: {uri}")
+        raise ResourceNotFound(f"Resource not found: {uri}")
     return target
 
 

@@ -31,7 +31,10 @@ class Conversation:
         try:
             return jsonrpc.unwrap(await self._link.exchange(message, hear, headers))
         except asyncio.CancelledError:
-            if self._link.is_duplex or "mcp-session-id" in self._link.headers:
+            hears = self._link.is_duplex or "mcp-session-id" in self._link.headers
+            # The handshake is the one request that a client must not cancel (2025-11-25,
+            # basic/utilities/cancellation).
+            if hears and method != "initialize":
                 self.spawn(self._cancel(request_id))
             raise
 

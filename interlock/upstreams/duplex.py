@@ -124,7 +124,13 @@ class DuplexLink:
         params = as_object(message.get("params")) or {}
         meta = as_object(params.get("_meta")) or {}
         for key in (params.get("progressToken"), meta.get(META_SUBSCRIPTION)):
-            if isinstance(key, str | int) and key in self._exchanges:
-                return self._exchanges[key].hear
+            if isinstance(key, str | int):
+                # What names an exchange that has ended came late and belongs to no other.
+                named = self._exchanges.get(key)
+                return named.hear if named is not None else _drop
         calls = self._calls()
         return calls[0].hear if len(calls) == 1 else self._hear
+
+
+def _drop(message: JSONObject) -> None:
+    """Nobody waits for it any more."""

@@ -18,7 +18,10 @@ from interlock.upstreams.streamable_http import HTTPRefused
 
 DISCOVER_PATIENCE = 10.0  # seconds until a silent server is also offered the old handshake
 _LEGACY_ONLY = frozenset({Era.LEGACY})
-NOT_HERE = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED})
+# Refusals that say nothing of whether a server knows the modern era.
+_NOT_OF_THE_ERA = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,8 @@ class Probe:
                 said = self._mask.apply(error.message)
                 raise ProtocolBroken(f"{self._name} is too new: {said}") from None
         except HTTPRefused as refusal:
-            if refusal.code not in NOT_HERE:
+            is_refused = HTTPStatus.BAD_REQUEST <= refusal.code < HTTPStatus.INTERNAL_SERVER_ERROR
+            if not is_refused or refusal.code in _NOT_OF_THE_ERA:
                 raise
         except UpstreamFailed as failure:
             if link.is_duplex and not isinstance(failure, ProtocolBroken):
