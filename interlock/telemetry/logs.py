@@ -161,6 +161,8 @@ def _take_over(level: int, handler: logging.Handler) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
+        # A level that the library set for itself would go before ours.
+        logger.setLevel(logging.NOTSET)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 

@@ -35,6 +35,10 @@ class Peer:
         except (asyncio.IncompleteReadError, ConnectionError):
             return b""
 
+    async def head(self) -> bytes:
+        """Return the head of the next request, and leave its body unread."""
+        return await self._reader.readuntil(b"\r\n\r\n")
+
     async def send(self, data: bytes) -> None:
         self.writer.write(data)
         with suppress(ConnectionError):

@@ -132,6 +132,7 @@ async def test_an_ipv6_address_is_reached() -> None:
 
 async def test_an_early_refusal_is_seen_while_the_body_is_unsent() -> None:
     async def script(peer: Peer) -> None:
+        await peer.head()
         await peer.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
         await refused.wait()
 

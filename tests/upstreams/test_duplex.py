@@ -162,6 +162,19 @@ async def test_what_names_no_exchange_belongs_to_the_session_where_calls_are_man
     await link.close()
 
 
+async def test_what_names_an_exchange_that_has_ended_belongs_to_no_other() -> None:
+    session, calling = Listener(), Listener()
+    link, server = connected(silent, session)
+    await begun(link, server, call(2), calling)
+
+    server.say(jsonrpc.notification("notifications/progress", {"progressToken": 1, "progress": 1}))
+    params: JSONObject = {"_meta": {META_SUBSCRIPTION: 1}, "uri": "test://x"}
+    server.say(jsonrpc.notification("notifications/resources/updated", params))
+
+    assert (calling.heard, session.heard) == ([], [])
+    await link.close()
+
+
 async def test_what_comes_while_nothing_is_asked_belongs_to_the_session() -> None:
     session = Listener()
     _, server = connected(silent, session)
