@@ -1,0 +1,98 @@
+"""One cell of the matrix: a kind of client, a kind of server, and the gateway between them."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from mcp.client.client import Client
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+
+from tests.matrix.raw_client import (
+    NO_TLS,
+    SECONDS,
+    JSONObject,
+    ModernClient,
+    RawClient,
+    raw_client,
+)
+from tests.support.program import RunningProgram
+
+SERVERS = ("one", "two")
+CLIENTS = ("legacy-http", "legacy-sse", "modern-http")
+BACKS = ("legacy-stdio", "legacy-sse", "legacy-http", "modern-stdio", "modern-http")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """`client` and `back` are an era and a transport each."""
+
+    gateway: RunningProgram
+    client: str
+    back: str
+
+    @property
+    def is_modern(self) -> bool:
+        """Whether the client is of the modern era."""
+        return self.client.startswith("modern")
+
+    @property
+    def serves_modern(self) -> bool:
+        """Whether the servers are of the modern era."""
+        return self.back.startswith("modern")
+
+    @asynccontextmanager
+    async def sdk(self, **callbacks: Any) -> AsyncIterator[Client]:
+        """Connect the official SDK's client to the endpoint of both servers."""
+        address = self.gateway.address
+        more: dict[str, Any] = {"mode": "auto" if self.is_modern else "legacy", **callbacks}
+        async with AsyncExitStack() as stack:
+            if self.client == "legacy-sse":
+                transport = sse_client(
+                    f"{address}/sse/default", timeout=SECONDS, httpx_client_factory=self._http
+                )
+            else:
+                http = await stack.enter_async_context(self._http())
+                transport = streamable_http_client(f"{address}/mcp/default", http_client=http)
+            client = Client(transport, read_timeout_seconds=SECONDS, cache=None, **more)
+            yield await stack.enter_async_context(client)
+
+    def _http(
+        self,
+        headers: dict[str, str] | None = None,
+        timeout: httpx2.Timeout | None = None,
+        auth: httpx2.Auth | None = None,
+    ) -> httpx2.AsyncClient:
+        own = {**(headers or {}), "authorization": f"Bearer {self.gateway.key}"}
+        return httpx2.AsyncClient(headers=own, timeout=timeout or SECONDS, auth=auth, verify=NO_TLS)
+
+    def raw(self, **capabilities: Any) -> AbstractAsyncContextManager[RawClient]:
+        """Connect a plain client with these capabilities to the endpoint of both servers."""
+        gateway = self.gateway
+        return raw_client(self.client, gateway.address, gateway.key, capabilities)
+
+    @asynccontextmanager
+    async def listening(self, **wanted: Any) -> AsyncIterator[RawClient]:
+        """Connect a plain client that hears of the changes that are `wanted`, as its era does."""
+        async with self.raw() as client:
+            if isinstance(client, ModernClient):
+                async with client.listening(**wanted) as agreed:
+                    assert wanted == agreed["notifications"]
+                    yield client
+                return
+            for uri in wanted.get("resourceSubscriptions", ()):
+                await client.request("resources/subscribe", {"uri": uri})
+            yield client
+
+
+def exposed(server: str, uri: str) -> str:
+    """Return the URI under which clients reach what both servers call `uri`."""
+    return uri if server == SERVERS[0] else f"{uri}#~{server}"
+
+
+def facts(result: JSONObject) -> JSONObject:
+    """Return the facts that a raw tool result tells."""
+    assert not result.get("isError"), result
+    return result["structuredContent"]

@@ -1,0 +1,42 @@
+"""Leaves out what the protocol cannot say, and prints the table of the matrix when the run ends."""
+
+import pytest
+
+from tests.matrix.board import MARKS, UNSAYABLE, table
+from tests.matrix.limits import limit_of
+
+pytest.register_assert_rewrite(
+    "tests.matrix.features_calls",
+    "tests.matrix.features_lists",
+    "tests.matrix.features_questions",
+    "tests.matrix.features_resources",
+    "tests.matrix.features_changes",
+    "tests.matrix.features_wire",
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the cells that no client and server could fill; the table marks them."""
+    left_out = [item for item in items if _is_unsayable(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _is_unsayable(item: pytest.Item) -> bool:
+    params: dict[str, str] = getattr(getattr(item, "callspec", None), "params", {})
+    if not {"feature", "client", "back"} <= params.keys():
+        return False
+    place = (params["feature"], params["client"], params["back"])
+    if limit_of(*place) is None:
+        return False
+    MARKS[place] = UNSAYABLE
+    return True
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table, if any of its cells ran."""
+    lines = table()
+    if lines:
+        terminalreporter.section("features by cell")
+        for line in lines:
+            terminalreporter.write_line(line)
