@@ -68,19 +68,8 @@ class Bridge:
     async def _direct(
         self, call: Call, target: Target, params: JSONObject, headers: Headers
     ) -> JSONObject:
-        server = target.server
-        era = server.upstream.era_for(call.era)
-        owner = _owner(call, server)
         level = call.session.log_level if call.session is not None else None
-
-        async def send(caller: Caller) -> JSONObject:
-            async def run(session: LegacySession | ModernSession) -> JSONObject:
-                await _set_level(session, level)
-                return await session.request(call.method, params, caller, headers)
-
-            return await server.upstream.within(era, owner, run)
-
-        return await within_deadline(server.name, server.timeout, call.caller, send)
+        return await _request(call, target.server, params, call.caller, level, headers)
 
     async def _rounds(self, call: Call, target: Target, params: JSONObject) -> JSONObject:
         """Make a legacy client's call at a modern server: its questions become requests."""
@@ -88,9 +77,9 @@ class Bridge:
         if call.session is not None and call.session.log_level is not None:
             meta[META_LOG_LEVEL] = call.session.log_level
         params = {**params, "_meta": meta}
+        headers = mirrored(params, target.mirrored)
         retry = params
         for _ in range(MAX_ROUNDS):
-            headers = mirrored(params, target.mirrored)
             result = await self._direct(call, target, retry, headers)
             if result.get("resultType") != "input_required":
                 return result
@@ -131,23 +120,35 @@ class Bridge:
     async def _work(
         self, parked: ParkedCall, call: Call, target: Target, params: JSONObject
     ) -> JSONObject:
-        server = target.server
-        owner = _owner(call, server)
         meta = as_object(params.get("_meta")) or {}
         level = meta.get(META_LOG_LEVEL)
         old = {name: value for name, value in params.items() if name not in _RETRY}
         old["_meta"] = {name: value for name, value in meta.items() if name not in _MODERN_META}
         if not old["_meta"]:
             del old["_meta"]
+        wanted = level if isinstance(level, str) else None
+        return await _request(call, target.server, old, parked, wanted)
 
-        async def send(caller: Caller) -> JSONObject:
-            async def run(session: LegacySession | ModernSession) -> JSONObject:
-                await _set_level(session, level if isinstance(level, str) else None)
-                return await session.request(call.method, old, caller)
 
-            return await server.upstream.within(Era.LEGACY, owner, run)
+async def _request(
+    call: Call,
+    server: ServerEntry,
+    params: JSONObject,
+    caller: Caller,
+    level: str | None,
+    headers: Headers = (),
+) -> JSONObject:
+    """Make one request in the session that the call has at its server, within the deadline."""
+    era, owner = server.upstream.era_for(call.era), _owner(call, server)
 
-        return await within_deadline(server.name, server.timeout, parked, send)
+    async def send(watched: Caller) -> JSONObject:
+        async def run(session: LegacySession | ModernSession) -> JSONObject:
+            await _set_level(session, level)
+            return await session.request(call.method, params, watched, headers)
+
+        return await server.upstream.within(era, owner, run)
+
+    return await within_deadline(server.name, server.timeout, caller, send)
 
 
 async def _ask(caller: Caller, request: JSONObject) -> JSONObject:

@@ -16,8 +16,6 @@ from interlock.protocol.headers import check_params
 from interlock.protocol.json import JSONObject, as_object
 from interlock.protocol.versions import META_SERVER_INFO, Era
 
-READ_ONLY = frozenset(LIST_KINDS)
-
 
 class ResourceNotFound(BadInput):
     """No server has such a resource; the eras have different codes for it."""

@@ -79,7 +79,7 @@ class Registry:
         await self._load_projects()
         if project_id not in self._projects:
             for server in self.servers(project_id):
-                await self._forget(server)
+                self._forget(server)
         self.publish()
 
     async def _load_projects(self) -> None:
@@ -169,10 +169,10 @@ class Registry:
         """Stop a server and forget it."""
         async with self._changing:
             await self._store.delete(server.id)
-            await self._forget(server)
+            self._forget(server)
         self.publish()
 
-    async def _forget(self, server: Server) -> None:
+    def _forget(self, server: Server) -> None:
         self._servers.pop(server.id, None)
         self._logs.pop(server.id, None)
         runner = self._runners.pop(server.id, None)
