@@ -13,11 +13,13 @@ from interlock.gateway.entry import Entry
 from interlock.gateway.ledger import Ledger
 from interlock.gateway.legacy import LegacyClients
 from interlock.gateway.legacy_sse import LegacySSE
+from interlock.gateway.listening import Listening
 from interlock.gateway.modern import ModernClients
 from interlock.gateway.parking import Parking
 from interlock.gateway.pipeline import Pipeline
 from interlock.gateway.routes import Endpoints
 from interlock.gateway.streamable_http import StreamableHTTP
+from interlock.gateway.tasks import Tasks
 from interlock.registry.links import Links
 from interlock.registry.registry import Registry
 from interlock.registry.store import ServerStore
@@ -70,20 +72,25 @@ async def open_data_plane(settings: Settings, ground: Ground, stack: AsyncExitSt
     client = HTTPClient()
     stack.push_async_callback(client.close)
     changes, subscriptions = Changes(), Subscriptions()
+    tasks = Tasks(ground.vault.keyed_hash("task-handle", b""))
     registry = Registry(
         ServerStore(ground.database, ground.vault),
         ground.projects.list,
         Links(station, client, settings.gateway, settings.station),
         changes,
         subscriptions,
+        tasks,
     )
     stack.push_async_callback(registry.close)
     parking = Parking(ground.vault.keyed_hash("request-state", b""))
     stack.push_async_callback(parking.close)
-    pipeline = Pipeline(Bridge(parking), settings.gateway.page_size)
+    pipeline = Pipeline(Bridge(parking), tasks, settings.gateway.page_size)
     sessions = ClientSessions(settings.gateway.max_sessions)
-    legacy = LegacyClients(pipeline, sessions, changes, subscriptions, registry.upstream)
-    modern = ModernClients(pipeline, changes, subscriptions)
+    legacy = LegacyClients(
+        pipeline, sessions, changes, subscriptions, tasks, lambda: registry.table
+    )
+    stack.push_async_callback(legacy.end)
+    modern = ModernClients(pipeline, Listening(changes, subscriptions, tasks))
     entry = Entry(
         ground.keys.find,
         lambda: registry.table,

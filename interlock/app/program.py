@@ -21,13 +21,13 @@ from interlock.audit import api as audit_api
 from interlock.errors import BadInput, Unavailable
 from interlock.exports import api as exports_api
 from interlock.exports import source_api
+from interlock.gateway.catalogue import GATEWAY
 from interlock.gateway.ledger import Ledger
 from interlock.gateway.perimeter import Perimeter, allowed_hosts, is_loopback
 from interlock.identity import api as identity_api
 from interlock.identity.entities import Project
 from interlock.identity.principal import Role
 from interlock.registry import api as registry_api
-from interlock.registry.catalogue import GATEWAY
 from interlock.registry.config import ImportedConfig, read_config
 from interlock.registry.importing import Importer, environment
 from interlock.settings import Settings

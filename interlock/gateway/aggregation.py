@@ -8,6 +8,7 @@ from interlock import __version__
 from interlock.gateway.naming import is_legal, marked_uri, prefixed, slug, split_mark
 from interlock.gateway.table import (
     KINDS,
+    Catalogue,
     Kind,
     Naming,
     ProjectEntry,
@@ -63,10 +64,21 @@ def _entry(
         id=project.id,
         name=project.name,
         is_open=project.is_open,
+        naming=project.naming,
+        aliases=project.aliases,
         unified=_Merge(project, servers, is_single=False).view(),
         single={each.name: _Merge(project, [each], is_single=True).view() for each in servers},
         variants=variants,
     )
+
+
+def overlaid(entry: ProjectEntry, view: View, own: Mapping[str, Catalogue]) -> View:
+    """Return a view of the project with other catalogues of some servers, by their ids."""
+    project = Project(entry.id, entry.name, entry.naming, entry.aliases, entry.is_open)
+    servers = [
+        replace(each, catalogue=own[each.id]) if each.id in own else each for each in view.servers
+    ]
+    return _Merge(project, servers, is_single=view.is_single).view()
 
 
 class _Merge:

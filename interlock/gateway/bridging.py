@@ -6,18 +6,23 @@ Source: 2026-07-28, basic/patterns/mrtr and basic/versioning; 2025-11-25, client
 import asyncio
 import hashlib
 import secrets
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from interlock.errors import RPCError
 from interlock.gateway.call import Call
 from interlock.gateway.capabilities import signature
 from interlock.gateway.clients import is_at_least
-from interlock.gateway.deadline import within_deadline
+from interlock.gateway.deadline import PROGRESS_CAP, within_deadline
 from interlock.gateway.parking import ParkedCall, Parking
+from interlock.gateway.questions import Askable, check_questions, url_required
 from interlock.gateway.table import ServerEntry, Target
+from interlock.gateway.tasks import RELATED
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject, as_object, dumps
 from interlock.protocol.versions import (
     LEGACY_RESOURCE_NOT_FOUND,
+    LEGACY_URL_REQUIRED,
     META_CAPABILITIES,
     META_CLIENT_INFO,
     META_LOG_LEVEL,
@@ -28,7 +33,7 @@ from interlock.protocol.versions import (
 from interlock.upstreams.conversation import token_of
 from interlock.upstreams.legacy import LegacySession
 from interlock.upstreams.modern import ModernSession, mirrored, request_meta
-from interlock.upstreams.port import Caller, Headers, Nobody
+from interlock.upstreams.port import Caller, Headers, Nobody, ProtocolBroken
 from interlock.upstreams.upstream import Owner
 
 MAX_ROUNDS = 16
@@ -54,7 +59,7 @@ class Bridge:
         era = upstream.era_for(call.era)
         try:
             if call.era is era is Era.MODERN:
-                return await self._direct(call, target, params, mirrored(params, target.mirrored))
+                return await self._stateless(call, target, params)
             if call.era is Era.LEGACY:
                 if era is Era.LEGACY:
                     return await self._direct(call, target, params, ())
@@ -63,6 +68,8 @@ class Bridge:
         except RPCError as error:
             if call.era is Era.MODERN and error.code == LEGACY_RESOURCE_NOT_FOUND:
                 raise RPCError(jsonrpc.INVALID_PARAMS, error.message, error.data) from None
+            if call.era is Era.MODERN and error.code == LEGACY_URL_REQUIRED:
+                return url_required(call.method, call.client.capabilities, error)
             raise
 
     async def _direct(
@@ -70,6 +77,15 @@ class Bridge:
     ) -> JSONObject:
         level = call.session.log_level if call.session is not None else None
         return await _request(call, target.server, params, call.caller, level, headers)
+
+    async def _stateless(self, call: Call, target: Target, params: JSONObject) -> JSONObject:
+        """Make a modern client's call at a modern server."""
+        headers = [*mirrored(params, target.mirrored), *_unrecognized(call, target)]
+        result = await self._direct(call, target, params, headers)
+        if result.get("resultType") == "input_required":
+            asked = as_object(result.get("inputRequests")) or {}
+            check_questions(call.method, call.client.capabilities, asked)
+        return result if "resultType" in result else to_modern(result, call, target.server)
 
     async def _rounds(self, call: Call, target: Target, params: JSONObject) -> JSONObject:
         """Make a legacy client's call at a modern server: its questions become requests."""
@@ -81,8 +97,12 @@ class Bridge:
         retry = params
         for _ in range(MAX_ROUNDS):
             result = await self._direct(call, target, retry, headers)
-            if result.get("resultType") != "input_required":
+            if result.get("resultType", "complete") == "complete":
                 return result
+            if result["resultType"] != "input_required":
+                raise ProtocolBroken(
+                    f"{target.server.name} answered with a resultType unknown here."
+                )
             requests = as_object(result.get("inputRequests")) or {}
             answers = await asyncio.gather(
                 *(_ask(call.caller, as_object(request) or {}) for request in requests.values())
@@ -120,35 +140,84 @@ class Bridge:
     async def _work(
         self, parked: ParkedCall, call: Call, target: Target, params: JSONObject
     ) -> JSONObject:
-        meta = as_object(params.get("_meta")) or {}
-        level = meta.get(META_LOG_LEVEL)
-        old = {name: value for name, value in params.items() if name not in _RETRY}
-        old["_meta"] = {name: value for name, value in meta.items() if name not in _MODERN_META}
-        if not old["_meta"]:
-            del old["_meta"]
+        level = (as_object(params.get("_meta")) or {}).get(META_LOG_LEVEL)
         wanted = level if isinstance(level, str) else None
-        return await _request(call, target.server, old, parked, wanted)
+        old = without_modern(params)
+        caller = Askable(parked, call.method, call.client.capabilities)
+        work = _as_task if _needs_task(call, target) else None
+        return await _request(call, target.server, old, caller, wanted, work=work)
 
 
-async def _request(
+def _unrecognized(call: Call, target: Target) -> Headers:
+    """Return the mirrored arguments that we know nothing of; their server may."""
+    known = {param.header for param in target.mirrored}
+    return [
+        (name, value)
+        for name, value in call.headers.items()
+        if name.startswith("mcp-param-") and name not in known
+    ]
+
+
+async def _request(  # noqa: PLR0913 -- what a request is made of; what is rare is named
     call: Call,
     server: ServerEntry,
     params: JSONObject,
     caller: Caller,
     level: str | None,
     headers: Headers = (),
+    *,
+    work: "_Work | None" = None,
 ) -> JSONObject:
-    """Make one request in the session that the call has at its server, within the deadline."""
+    """Make one request in the session that the call has at its server, within the deadline.
+
+    `work` is how it is made, where one request is not enough.
+    """
     era, owner = server.upstream.era_for(call.era), _owner(call, server)
 
     async def send(watched: Caller) -> JSONObject:
         async def run(session: LegacySession | ModernSession) -> JSONObject:
             await _set_level(session, level)
+            if work is not None:
+                return await work(session, params, watched)
             return await session.request(call.method, params, watched, headers)
 
         return await server.upstream.within(era, owner, run)
 
-    return await within_deadline(server.name, server.timeout, caller, send)
+    # Nothing tells that the work goes on while a task's result is waited for.
+    patience = PROGRESS_CAP if work is not None or call.method == "tasks/result" else 1
+    return await within_deadline(server.name, server.timeout * patience, caller, send)
+
+
+_Work: TypeAlias = Callable[
+    [LegacySession | ModernSession, JSONObject, Caller], Awaitable[JSONObject]
+]
+
+
+def _needs_task(call: Call, target: Target) -> bool:
+    """Tell whether a legacy server makes this call as a task or not at all."""
+    if call.method != "tools/call" or target.server.catalogue is None:
+        return False
+    return any(
+        (as_object(tool.get("execution")) or {}).get("taskSupport") == "required"
+        for tool in target.server.catalogue.items.get("tools", ())
+        if tool.get("name") == target.name
+    )
+
+
+async def _as_task(
+    session: LegacySession | ModernSession, params: JSONObject, caller: Caller
+) -> JSONObject:
+    """Make a call as a task and wait for its result, for a client that knows no such tasks."""
+    made = await session.request("tools/call", {**params, "task": {}}, caller)
+    named: JSONObject = {"taskId": (as_object(made.get("task")) or {}).get("taskId")}
+    try:
+        result = await session.request("tasks/result", named, caller)
+    except asyncio.CancelledError:
+        await asyncio.shield(session.request("tasks/cancel", named, Nobody()))
+        raise
+    meta = dict(as_object(result.get("_meta")) or {})
+    meta.pop(RELATED, None)
+    return {**result, "_meta": meta}
 
 
 async def _ask(caller: Caller, request: JSONObject) -> JSONObject:
@@ -176,9 +245,8 @@ def _owner(call: Call, server: ServerEntry) -> Owner | None:
     """Return whose session at a legacy server a call runs in; None is the shared one."""
     if not call.client.capabilities:
         return None
-    if call.session is not None:
-        call.session.upstreams.add(server.id)
-        return Owner(call.session.owner_key, call.client, call.session)
+    if call.own is not None:
+        return call.own.owner(server)
     principal = call.principal
     mark = signature(call.client.capabilities)
     key = f"pool:{principal.kind}:{principal.id}:{mark}"
@@ -194,6 +262,14 @@ def _binding(call: Call, target: Target, params: JSONObject) -> bytes:
         *(call.method, salient),
     ]
     return hashlib.sha256(dumps(parts)).digest()
+
+
+def without_modern(params: JSONObject) -> JSONObject:
+    """Return a modern request's params without what only the modern era knows."""
+    legacy = {name: value for name, value in params.items() if name not in _RETRY}
+    meta = as_object(legacy.pop("_meta", None)) or {}
+    kept = {name: value for name, value in meta.items() if name not in _MODERN_META}
+    return {**legacy, "_meta": kept} if kept else legacy
 
 
 def to_modern(result: JSONObject, call: Call, server: ServerEntry) -> JSONObject:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from interlock.audit.record import Outcome
 from interlock.errors import InterlockError, RPCError
 from interlock.gateway.clients import ClientSession
+from interlock.gateway.own_sessions import OwnSessions
 from interlock.gateway.table import View
 from interlock.identity.principal import Principal
 from interlock.protocol.json import JSONObject
@@ -62,7 +63,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of a client. `session` is its session where it is of the legacy era."""
+    """One request of a client. `session` and `own` are its where it is of the legacy era."""
 
     view: View
     principal: Principal
@@ -73,4 +74,5 @@ class Call:
     caller: Caller
     trace: Trace
     session: ClientSession | None = None
+    own: OwnSessions | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])

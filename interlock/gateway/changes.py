@@ -1,12 +1,12 @@
 """Who hears of changes: lists that changed, and resources that were updated."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from interlock.errors import InterlockError, RPCError
-from interlock.gateway.table import Kind, ServerEntry
+from interlock.gateway.table import KINDS, Kind, ServerEntry, View
 from interlock.protocol.json import JSONObject
 
 # Templates have no notification of their own; they are announced as resources.
@@ -23,11 +23,15 @@ Announce: TypeAlias = Callable[[str, JSONObject], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listener:
-    """One client at one endpoint; `server` of None is the endpoint of all servers."""
+    """One client at one endpoint; `server` of None is the endpoint of all servers.
+
+    `mark` is the signature of what the client can be asked, for it may be shown other lists.
+    """
 
     project: str
     server: str | None
     announce: Announce
+    mark: str = ""
 
 
 class UpdateSource(Protocol):
@@ -36,6 +40,20 @@ class UpdateSource(Protocol):
     async def watch(self, server_id: str, uris: frozenset[str]) -> None:
         """Be told of updates of exactly these resources. Raises RPCError and UpstreamFailed."""
         ...
+
+
+def list_methods(kinds: frozenset[Kind]) -> list[str]:
+    """Return the notifications that tell of changes of these lists, each once."""
+    return sorted({LIST_CHANGED[kind] for kind in kinds})
+
+
+def changed_lists(old: View, new: View) -> frozenset[Kind]:
+    """Return which lists of an endpoint differ between two of its views."""
+    kinds: set[Kind] = {kind for kind in KINDS if old.lists[kind] != new.lists[kind]}
+    if old.list_meta != new.list_meta:
+        # A list that newly names a failed server, or no longer does, is another list.
+        kinds.add("tools")
+    return frozenset(kinds)
 
 
 class Changes:
@@ -52,12 +70,18 @@ class Changes:
         """Tell it no more."""
         self._listeners.discard(listener)
 
-    def lists_changed(self, project: str, server: str | None, kinds: frozenset[Kind]) -> None:
-        """Say that lists of an endpoint changed; each listener hears of each method once."""
-        methods = sorted({LIST_CHANGED[kind] for kind in kinds})
+    def lists_changed(
+        self, project: str, server: str | None, kinds: Mapping[str, frozenset[Kind]]
+    ) -> None:
+        """Say which lists of an endpoint changed, by the mark of who is shown them.
+
+        The mark "" stands for all listeners whose own mark is not named. Each listener hears of
+        each method once.
+        """
+        methods = {mark: list_methods(changed) for mark, changed in kinds.items()}
         for listener in tuple(self._listeners):
             if (listener.project, listener.server) == (project, server):
-                for method in methods:
+                for method in methods.get(listener.mark, methods.get("", ())):
                     listener.announce(method, {})
 
 

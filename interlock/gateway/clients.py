@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from interlock.errors import NotFound, RPCError, TooMany
+from interlock.gateway.questions import check_askable
 from interlock.gateway.streams import Stream
 from interlock.identity.principal import Principal
 from interlock.protocol import jsonrpc
@@ -20,17 +21,6 @@ KEPT_BYTES = 256 * 1024  # of one finished answer; larger ones are not kept for 
 LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 ASK_DEADLINE = 600.0  # seconds; people answer, and a client that has left never does
 _EVENT_NUMBER = re.compile(r"[0-9]{1,18}")
-_NEEDS = {
-    "sampling/createMessage": "sampling",
-    "elicitation/create": "elicitation",
-    "roots/list": "roots",
-}
-
-
-def can_be_asked(capabilities: JSONObject, method: str) -> bool:
-    """Tell whether a client with these capabilities answers requests of this method."""
-    needed = _NEEDS.get(method)
-    return needed is None or needed in capabilities
 
 
 def is_at_least(level: object, minimum: str) -> bool:
@@ -62,7 +52,6 @@ class ClientSession:
         self.used = time.monotonic()
         self.standalone = only or Stream(STANDALONE, is_resumable=True, capacity=1000)
         self.subscriptions: set[tuple[str, str]] = set()
-        self.upstreams: set[str] = set()
         self.calls: dict[jsonrpc.RequestId, asyncio.Task[None]] = {}
         self._streams: dict[str, Stream] = {}
         self._stream_ids = count(1)
@@ -103,8 +92,7 @@ class ClientSession:
 
     async def ask(self, stream: Stream, method: str, params: JSONObject) -> JSONObject:
         """Send the client a request on `stream` and return its result. Raises RPCError."""
-        if not can_be_asked(self.client.capabilities, method):
-            raise RPCError(jsonrpc.METHOD_NOT_FOUND, f"The client does not answer {method}.")
+        check_askable(self.client.capabilities, method, params)
         ask_id = next(self._ask_ids)
         future: asyncio.Future[JSONObject] = asyncio.get_running_loop().create_future()
         self._asks[ask_id] = future

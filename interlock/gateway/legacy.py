@@ -13,9 +13,11 @@ from interlock.gateway.call import Call, Trace
 from interlock.gateway.changes import Changes, Listener, Subscriptions
 from interlock.gateway.clients import LOG_LEVELS, ClientSession, ClientSessions, facts_of
 from interlock.gateway.entry import Arrival
+from interlock.gateway.own_sessions import OwnSessions
 from interlock.gateway.pipeline import Pipeline, ResourceNotFound, find_target
 from interlock.gateway.streams import Stream
-from interlock.gateway.table import View
+from interlock.gateway.table import RouteTable, View
+from interlock.gateway.tasks import Tasks
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import (
@@ -24,7 +26,6 @@ from interlock.protocol.versions import (
     LEGACY_VERSIONS,
     Era,
 )
-from interlock.upstreams.upstream import Upstream
 
 _MODERN_ONLY = frozenset({"server/discover", "subscriptions/listen"})
 
@@ -44,7 +45,16 @@ class _StreamCaller:
         return await self.session.ask(self._stream(), method, params)
 
     def _stream(self) -> Stream:
-        return self.session.best_stream() if self.stream.is_answer_only else self.stream
+        is_deaf = self.stream.is_answer_only or self.stream.ended
+        return self.session.best_stream() if is_deaf else self.stream
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """What belongs to an open session besides itself."""
+
+    own: OwnSessions
+    listener: Listener
 
 
 class LegacyClients:
@@ -56,14 +66,16 @@ class LegacyClients:
         sessions: ClientSessions,
         changes: Changes,
         subscriptions: Subscriptions,
-        upstreams: Callable[[str], Upstream | None],
+        tasks: Tasks,
+        table: Callable[[], RouteTable],
     ) -> None:
         self.sessions = sessions
         self._pipeline = pipeline
         self._changes = changes
         self._subscriptions = subscriptions
-        self._upstreams = upstreams
-        self._listeners: dict[str, Listener] = {}
+        self._tasks = tasks
+        self._table = table
+        self._open: dict[str, _Open] = {}
 
     def open(
         self, arrival: Arrival, params: JSONObject, only: Stream | None = None
@@ -79,24 +91,28 @@ class LegacyClients:
         place = arrival.place
         session = ClientSession(arrival.principal, place, facts_of(params), version, only)
         self.sessions.add(session)
-        listener = Listener(*place, session.announce)
-        self._listeners[session.id] = listener
+        own = OwnSessions(session, self._table, self._tasks)
+        listener = Listener(*place, own.announce, own.mark)
+        self._open[session.id] = _Open(own, listener)
         self._changes.add(listener)
         return session, _initialized(arrival.view(session.client.capabilities), version)
 
     async def close(self, session: ClientSession) -> None:
         """End a session, and its own sessions with servers."""
         self.sessions.remove(session)
-        listener = self._listeners.pop(session.id, None)
-        if listener is not None:
-            self._changes.remove(listener)
+        opened = self._open.pop(session.id, None)
+        if opened is None:
+            return
+        self._changes.remove(opened.listener)
         # Where a server is gone, its subscriptions are gone with it.
         with contextlib.suppress(InterlockError, RPCError):
             await self._subscriptions.forget(session)
-        for server_id in tuple(session.upstreams):
-            upstream = self._upstreams(server_id)
-            if upstream is not None:
-                await upstream.release(session.owner_key)
+        await opened.own.close()
+
+    async def end(self) -> None:
+        """End every session, for the gateway stops."""
+        for session in self.sessions:
+            await self.close(session)
 
     async def expire(self, idle_for: float) -> None:
         """End the sessions that were silent for so many seconds."""
@@ -104,7 +120,7 @@ class LegacyClients:
             await self.close(session)
 
     def start(
-        self, session: ClientSession, view: View, request: jsonrpc.Request, to: Stream, trace: Trace
+        self, session: ClientSession, request: jsonrpc.Request, to: Stream, trace: Trace
     ) -> "asyncio.Task[None]":
         """Begin to answer a request; the answer and all before it go to the stream `to`.
 
@@ -112,17 +128,17 @@ class LegacyClients:
         """
         if request.id in session.calls:
             raise BadInput('"id" is the id of a request that is still being answered.')
-        task = asyncio.create_task(self._answer(session, view, request, to, trace))
+        task = asyncio.create_task(self._answer(session, request, to, trace))
         session.calls[request.id] = task
         task.add_done_callback(lambda _: session.calls.pop(request.id, None))
         return task
 
     async def _answer(
-        self, session: ClientSession, view: View, request: jsonrpc.Request, to: Stream, trace: Trace
+        self, session: ClientSession, request: jsonrpc.Request, to: Stream, trace: Trace
     ) -> None:
         trace.era, trace.client_name = Era.LEGACY, str(session.client.info.get("name", ""))
         try:
-            answer = await self._answered(session, view, request, to, trace)
+            answer = await self._answered(session, request, to, trace)
             size = to.send(answer)
             if to is session.standalone:
                 # Nobody else counts it: this transport mixes all answers on one stream.
@@ -136,10 +152,10 @@ class LegacyClients:
             session.touch()
 
     async def _answered(
-        self, session: ClientSession, view: View, request: jsonrpc.Request, to: Stream, trace: Trace
+        self, session: ClientSession, request: jsonrpc.Request, to: Stream, trace: Trace
     ) -> JSONObject:
         try:
-            return jsonrpc.result(request.id, await self._result(session, view, request, to, trace))
+            return jsonrpc.result(request.id, await self._result(session, request, to, trace))
         except ResourceNotFound as fault:
             trace.fail(fault)
             return jsonrpc.error(request.id, LEGACY_RESOURCE_NOT_FOUND, fault.message)
@@ -150,15 +166,16 @@ class LegacyClients:
             return jsonrpc.failure(request.id, trace.unforeseen(error))
 
     async def _result(
-        self, session: ClientSession, view: View, request: jsonrpc.Request, to: Stream, trace: Trace
+        self, session: ClientSession, request: jsonrpc.Request, to: Stream, trace: Trace
     ) -> JSONObject:
         params = request.params
         if request.method == "ping":
             return {}
         if request.method == "logging/setLevel":
             return self._set_level(session, params)
+        own = self._open[session.id].own
         call = Call(
-            view=view,
+            view=own.view(),
             principal=session.principal,
             era=Era.LEGACY,
             client=session.client,
@@ -167,9 +184,10 @@ class LegacyClients:
             caller=_StreamCaller(session, to),
             trace=trace,
             session=session,
+            own=own,
         )
         if request.method in {"resources/subscribe", "resources/unsubscribe"}:
-            return await self._subscribe(session, call)
+            return await self._subscribe(session, own, call)
         if request.method in _MODERN_ONLY:
             raise RPCError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {request.method}")
         return await self._pipeline.answer(call)
@@ -181,11 +199,18 @@ class LegacyClients:
         session.log_level = level
         return {}
 
-    async def _subscribe(self, session: ClientSession, call: Call) -> JSONObject:
+    async def _subscribe(self, session: ClientSession, own: OwnSessions, call: Call) -> JSONObject:
         target, _ = find_target(call)
         call.trace.server = target.server.name
-        exposed = str(call.params.get("uri"))
-        if call.method == "resources/unsubscribe":
+        exposed, is_end = str(call.params.get("uri")), call.method == "resources/unsubscribe"
+        if target.server.upstream.eras is None:
+            await target.server.upstream.start()
+        if own.holds_subscriptions(target.server):
+            if is_end:
+                await own.unsubscribe(target.server, target.name)
+            else:
+                await own.subscribe(target.server, target.name, exposed)
+        elif is_end:
             await self._subscriptions.remove(target.server.id, target.name, session)
         else:
             await self._subscriptions.add(
@@ -201,10 +226,7 @@ class LegacyClients:
             if task is not None:
                 task.cancel()
         elif message.method != "notifications/initialized":
-            for server_id in tuple(session.upstreams):
-                upstream = self._upstreams(server_id)
-                if upstream is not None:
-                    await upstream.notify(session.owner_key, message.method, message.params)
+            await self._open[session.id].own.notify(message.method, message.params)
 
 
 def _initialized(view: View, version: str) -> JSONObject:

@@ -150,8 +150,7 @@ class LegacySSE:
         elif isinstance(message, jsonrpc.Notification):
             await self._legacy.notified(session, message)
         else:
-            view = arrival.view(session.client.capabilities)
-            task = self._legacy.start(session, view, message, connection.stream, trace)
+            task = self._legacy.start(session, message, connection.stream, trace)
             task.add_done_callback(lambda _: self._entry.close(trace))
             return True
         return False

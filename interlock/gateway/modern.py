@@ -3,28 +3,26 @@
 Source: 2026-07-28, basic/index, server/discover, basic/patterns/subscriptions.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from interlock.errors import BadInput, InterlockError, RPCError
 from interlock.gateway.call import Call, Trace
-from interlock.gateway.changes import LIST_CHANGED, Changes, Listener, Subscriptions
 from interlock.gateway.clients import LOG_LEVELS, is_at_least
 from interlock.gateway.entry import Arrival
-from interlock.gateway.pipeline import Pipeline, cacheable, find_target
+from interlock.gateway.listening import Listening
+from interlock.gateway.pipeline import Pipeline, cacheable
 from interlock.gateway.streams import Stream
-from interlock.gateway.table import Kind, View
+from interlock.gateway.table import View
 from interlock.protocol import jsonrpc
 from interlock.protocol.headers import check_headers
-from interlock.protocol.json import JSONObject, as_list, as_object
+from interlock.protocol.json import JSONObject, as_object
 from interlock.protocol.versions import (
     LEGACY_VERSIONS,
     META_CAPABILITIES,
     META_CLIENT_INFO,
     META_LOG_LEVEL,
-    META_SUBSCRIPTION,
     META_VERSION,
     MODERN_ERRORS,
     MODERN_VERSIONS,
@@ -37,11 +35,6 @@ from interlock.upstreams.port import ClientFacts
 _LEGACY_ONLY = frozenset(
     {"initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"}
 )
-_FILTERS: dict[str, Kind] = {
-    "toolsListChanged": "tools",
-    "promptsListChanged": "prompts",
-    "resourcesListChanged": "resources",
-}
 
 
 class UnsupportedVersion(BadInput):
@@ -102,15 +95,13 @@ class ModernRequest:
 class ModernClients:
     """Serves all clients of the modern era."""
 
-    def __init__(self, pipeline: Pipeline, changes: Changes, subscriptions: Subscriptions) -> None:
+    def __init__(self, pipeline: Pipeline, listening: Listening) -> None:
         self._pipeline = pipeline
-        self._changes = changes
-        self._subscriptions = subscriptions
-        self._closing = asyncio.Event()
+        self._listening = listening
 
     def close(self) -> None:
         """End every stream of changes with the result that says it ended well."""
-        self._closing.set()
+        self._listening.close()
 
     async def answer(self, request: ModernRequest, to: Stream, trace: Trace) -> int:
         """Answer a request on the stream `to`; return the HTTP status for a lone answer."""
@@ -174,58 +165,8 @@ class ModernClients:
             headers=arrival.headers,
         )
         if message.method == "subscriptions/listen":
-            return await self._listen(request, call, to)
+            return await self._listening.listen(call, arrival.place, message.id, to)
         return await self._pipeline.answer(call)
-
-    async def _listen(self, request: ModernRequest, call: Call, to: Stream) -> JSONObject:
-        """Tell the client of changes until it leaves; returns only where we end the stream."""
-        wanted = as_object(call.params.get("notifications")) or {}
-        tag = {META_SUBSCRIPTION: request.message.id}
-        methods = {
-            LIST_CHANGED[kind] for name, kind in _FILTERS.items() if wanted.get(name) is True
-        }
-        honoured: JSONObject = {name: True for name in _FILTERS if wanted.get(name) is True}
-
-        def announce(method: str, params: JSONObject) -> None:
-            meta = {**(as_object(params.get("_meta")) or {}), **tag}
-            to.send(jsonrpc.notification(method, {**params, "_meta": meta}))
-
-        def announce_list(method: str, params: JSONObject) -> None:
-            if method in methods:
-                announce(method, params)
-
-        listener = Listener(*request.arrival.place, announce_list)
-        self._changes.add(listener)
-        try:
-            uris = [
-                uri
-                for uri in as_list(wanted.get("resourceSubscriptions")) or ()
-                if isinstance(uri, str)
-            ]
-            if uris:
-                honoured["resourceSubscriptions"] = uris
-            announce("notifications/subscriptions/acknowledged", {"notifications": honoured})
-            for uri in uris:
-                target, _ = find_target(_reading(call, uri))
-                await self._subscriptions.add(target.server, target.name, to, uri, announce)
-            await self._closing.wait()
-        finally:
-            self._changes.remove(listener)
-            await self._subscriptions.forget(to)
-        return {"resultType": "complete", "_meta": tag}
-
-
-def _reading(call: Call, uri: str) -> Call:
-    return Call(
-        view=call.view,
-        principal=call.principal,
-        era=call.era,
-        client=call.client,
-        method="resources/read",
-        params={"uri": uri},
-        caller=call.caller,
-        trace=call.trace,
-    )
 
 
 def _discovered(view: View) -> JSONObject:

@@ -1,6 +1,7 @@
 """The path of a call, once it is known who calls: find the route, ask the policies, send it on."""
 
 import time
+from dataclasses import replace
 
 from interlock.audit.record import resource_target
 from interlock.errors import BadInput, Forbidden, RPCError
@@ -9,7 +10,9 @@ from interlock.gateway.bridging import Bridge
 from interlock.gateway.call import Call
 from interlock.gateway.lists import LIST_KINDS, list_page
 from interlock.gateway.rewriting import expose_result
-from interlock.gateway.table import Target, View
+from interlock.gateway.table import ServerEntry, Target, View
+from interlock.gateway.task_lists import list_tasks
+from interlock.gateway.tasks import OF_ONE_TASK, Tasks, has_tasks
 from interlock.identity.principal import Role
 from interlock.protocol import jsonrpc
 from interlock.protocol.headers import check_params
@@ -26,8 +29,9 @@ class ResourceNotFound(BadInput):
 class Pipeline:
     """Answers one request of either era; everything that carries a call comes through here."""
 
-    def __init__(self, bridge: Bridge, page_size: int) -> None:
+    def __init__(self, bridge: Bridge, tasks: Tasks, page_size: int) -> None:
         self._bridge = bridge
+        self._tasks = tasks
         self._page_size = page_size
 
     async def answer(self, call: Call) -> JSONObject:
@@ -35,17 +39,32 @@ class Pipeline:
         if call.method in LIST_KINDS:
             return self._list(call)
         self._allow(call)
-        target, params = find_target(call)
+        if call.method == "tasks/list":
+            return await list_tasks(call, self._tasks, self._bridge)
+        target, params = self._route(call)
         call.trace.server = target.server.name
         if call.era is Era.MODERN:
             check_params(call.headers, call.params, target.mirrored)
         call.trace.sent = now = time.perf_counter()
         try:
-            result = await self._bridge.send(call, target, params)
+            result = await self._send(call, target, params)
         finally:
             call.trace.answered = max(now, time.perf_counter())
         call.trace.tool_error = result.get("isError") is True
         return expose_result(call.view, target, call.method, call.params.get("uri"), result)
+
+    def _route(self, call: Call) -> tuple[Target, JSONObject]:
+        if call.method in OF_ONE_TASK:
+            return self._tasks.find(call.principal, call.view, call.params)
+        return find_target(call)
+
+    async def _send(self, call: Call, target: Target, params: JSONObject) -> JSONObject:
+        if not has_tasks(target.server):
+            return await self._bridge.send(call, target, params)
+        caller = self._tasks.caller(call.principal, target.server, call.caller)
+        result = await self._bridge.send(replace(call, caller=caller), target, params)
+        self._tasks.remember(call.principal, target.server.id, result, call.session)
+        return self._tasks.shown(call.principal, call.view, target, call.method, result)
 
     def _allow(self, call: Call) -> None:
         project_id = call.principal.project_id
@@ -86,10 +105,32 @@ def find_target(call: Call) -> tuple[Target, JSONObject]:
             return target, {**params, "uri": target.name}
         case "completion/complete":
             return _by_reference(view, params)
-        case _ if view.is_single:
-            return Target(view.servers[0], ""), params
         case _:
-            raise RPCError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {call.method}")
+            return Target(_for_method(view, call.method), ""), params
+
+
+def _for_method(view: View, method: str) -> ServerEntry:
+    """Return the one server that can take a method that the gateway does not know.
+
+    It is the only one there is, or the only one with a capability of that name: `skills/list` goes
+    to the server that says it has `skills`. Raises RPCError.
+    """
+    if len(view.servers) == 1:
+        return view.servers[0]
+    family = method.partition("/")[0]
+    able = [each for each in view.servers if _names(each, family)]
+    if len(able) == 1:
+        return able[0]
+    several = "; several servers may have it, so send it to the endpoint of one." if able else ""
+    raise RPCError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {method}{several}")
+
+
+def _names(server: ServerEntry, family: str) -> bool:
+    """Tell whether a server has a capability or an extension of this name."""
+    capabilities = server.catalogue.facts.capabilities if server.catalogue is not None else {}
+    groups = (as_object(capabilities.get(name)) or {} for name in ("extensions", "experimental"))
+    names = {*capabilities, *(key for group in groups for key in group)}
+    return any(name == family or name.endswith(f"/{family}") for name in names)
 
 
 def _by_name(view: View, kind: str, params: JSONObject) -> tuple[Target, JSONObject]:

@@ -151,8 +151,7 @@ class StreamableHTTP:
             return
         session = self._session(arrival)
         stream = session.open_stream(is_answer_only=not _accept(arrival.headers).sse)
-        view = arrival.view(session.client.capabilities)
-        task = self._legacy.start(session, view, message, stream, trace)
+        task = self._legacy.start(session, message, stream, trace)
         await self._deliver(
             arrival, stream, receive, send, {}, primed=session.version >= PRIMED_SINCE
         )

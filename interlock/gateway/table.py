@@ -99,6 +99,8 @@ class ProjectEntry:
     is_open: bool
     unified: View
     single: Mapping[str, View]
+    naming: Naming = "prefix"
+    aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     variants: Mapping[str, "ProjectEntry"] = field(default_factory=dict[str, "ProjectEntry"])
 
     def view(self, server: str | None, signature: str = "") -> View:

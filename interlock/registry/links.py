@@ -5,8 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 
 from interlock.errors import InterlockError, RPCError, UpstreamFailed
+from interlock.gateway.catalogue import GATEWAY
 from interlock.gateway.table import Catalogue
-from interlock.registry.catalogue import GATEWAY
 from interlock.registry.entities import Server
 from interlock.registry.runner import ServerRunner
 from interlock.registry.trial import Trial

@@ -8,11 +8,17 @@ from datetime import UTC, datetime
 
 from interlock.errors import Conflict, NotFound
 from interlock.gateway import aggregation
-from interlock.gateway.changes import Changes, Subscriptions
-from interlock.gateway.table import KINDS, Catalogue, Kind, ProjectEntry, RouteTable, View
+from interlock.gateway.catalogue import read_catalogue
+from interlock.gateway.changes import (
+    RESOURCE_UPDATED,
+    Changes,
+    Subscriptions,
+    changed_lists,
+)
+from interlock.gateway.table import Catalogue, ProjectEntry, RouteTable
+from interlock.gateway.tasks import TASK_STATUS, Tasks
 from interlock.identity.entities import Project
 from interlock.protocol.json import JSONObject
-from interlock.registry.catalogue import read_catalogue
 from interlock.registry.entities import Server
 from interlock.registry.links import Links
 from interlock.registry.runner import Callbacks, ServerRunner, with_definition
@@ -40,6 +46,7 @@ class Registry:
         links: Links,
         changes: Changes,
         subscriptions: Subscriptions,
+        tasks: Tasks,
     ) -> None:
         self.table = RouteTable()
         self.allow_open = False
@@ -48,6 +55,7 @@ class Registry:
         self._links = links
         self._changes = changes
         self._subscriptions = subscriptions
+        self._tasks = tasks
         subscriptions.source = self
         self._projects: dict[str, Project] = {}
         self._servers: dict[str, Server] = {}
@@ -208,7 +216,7 @@ class Registry:
         if server.definition.disabled:
             return
         notes = self._links.notes(self.log_of(server), server.definition)
-        callbacks = Callbacks(self._changed, self._keep, self._subscriptions.updated, self._looking)
+        callbacks = Callbacks(self._changed, self._keep, self._heard, self._looking)
         runner = ServerRunner(server, notes, callbacks)
         runner.meet(self._met.get(server.project_id, {}))
         self._runners[server.id] = runner
@@ -233,6 +241,12 @@ class Registry:
     def _changed(self, runner: ServerRunner) -> None:
         if self._runners.get(runner.server.id) is runner and not self._is_closing:
             self.publish(runner.server.project_id)
+
+    def _heard(self, server_id: str, method: str, params: JSONObject) -> None:
+        if method == RESOURCE_UPDATED:
+            self._subscriptions.updated(server_id, params)
+        elif method == TASK_STATUS:
+            self._tasks.heard(server_id, params)
 
     def _keep(self, runner: ServerRunner, catalogue: Catalogue) -> None:
         eras = runner.upstream.eras or frozenset()
@@ -283,17 +297,9 @@ class Registry:
         return aggregation.project_entry(facts, entries)
 
     def _announce(self, old: ProjectEntry, new: ProjectEntry) -> None:
-        # Listeners are not told apart by what they can be asked: a change for some is one for all.
         marks = ("", *sorted(old.variants.keys() | new.variants.keys()))
-        pairs = [(old.variants.get(mark, old), new.variants.get(mark, new)) for mark in marks]
         for place in (None, *(name for name in new.single if name in old.single)):
-            kinds = [_different(was.view(place), now.view(place)) for was, now in pairs]
-            self._changes.lists_changed(new.name, place, frozenset[Kind]().union(*kinds))
-
-
-def _different(old: View, new: View) -> frozenset[Kind]:
-    kinds: set[Kind] = {kind for kind in KINDS if old.lists[kind] != new.lists[kind]}
-    if old.list_meta != new.list_meta:
-        # A list that newly names a failed server, or no longer does, is another list.
-        kinds.add("tools")
-    return frozenset(kinds)
+            kinds = {
+                mark: changed_lists(old.view(place, mark), new.view(place, mark)) for mark in marks
+            }
+            self._changes.lists_changed(new.name, place, kinds)

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from interlock.errors import InterlockError, RPCError, UpstreamFailed, UpstreamUnavailable
+from interlock.gateway.catalogue import GATEWAY, read_catalogue
+from interlock.gateway.changes import RESOURCE_UPDATED
 from interlock.gateway.table import Catalogue, Condition, ServerEntry
+from interlock.gateway.tasks import TASK_STATUS
 from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import Era
-from interlock.registry.catalogue import GATEWAY, read_catalogue
 from interlock.registry.entities import Server
 from interlock.station.logs import LogWriter
 from interlock.station.supervisor import RestartPolicy
@@ -45,14 +47,14 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """Whom a runner tells: of a new state, of a new catalogue to keep, of an updated resource.
+    """Whom a runner tells: of a new state, of a new catalogue to keep, of what the server said.
 
     `looking` bounds how many servers are started at once only to be looked at.
     """
 
     changed: Callable[["ServerRunner"], None]
     keep: Callable[["ServerRunner", Catalogue], None]
-    updated: Callable[[str, JSONObject], None]
+    heard: Callable[[str, str, JSONObject], None]
     looking: asyncio.Semaphore
 
 
@@ -308,8 +310,8 @@ class ServerRunner:
         if method.endswith("/list_changed"):
             self._is_stale = True
             self._wake.set()
-        elif method == "notifications/resources/updated":
-            self._callbacks.updated(self.server.id, params)
+        elif method in {RESOURCE_UPDATED, TASK_STATUS}:
+            self._callbacks.heard(self.server.id, method, params)
         elif method == "notifications/message":
             self._notes.note(f"[{params.get('level')}] {params.get('data')}")
 

@@ -1,6 +1,7 @@
 """What both eras' sessions share: ids, progress tokens, and telling the server of a cancellation."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Coroutine
 
 from interlock.errors import InterlockError
@@ -9,6 +10,7 @@ from interlock.protocol.json import JSONObject, as_object
 from interlock.upstreams.port import Caller, Headers, Hear, Link
 
 CANCEL_DEADLINE = 5.0  # seconds
+MAX_LASTING = 1000  # tasks whose progress is still passed on
 
 
 class Conversation:
@@ -21,6 +23,7 @@ class Conversation:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lasting: OrderedDict[int, Hear] = OrderedDict()
 
     async def call(
         self, method: str, params: JSONObject, hear: Hear, headers: Headers = ()
@@ -29,7 +32,7 @@ class Conversation:
         request_id = next(self._link.ids)
         message = jsonrpc.request(request_id, method, with_token(params, request_id))
         try:
-            return jsonrpc.unwrap(await self._link.exchange(message, hear, headers))
+            result = jsonrpc.unwrap(await self._link.exchange(message, hear, headers))
         except asyncio.CancelledError:
             hears = self._link.is_duplex or "mcp-session-id" in self._link.headers
             # The handshake is the one request that a client must not cancel (2025-11-25,
@@ -37,6 +40,19 @@ class Conversation:
             if hears and method != "initialize":
                 self.spawn(self._cancel(request_id))
             raise
+        if "task" in result and token_of(params) is not None:
+            # The token of a request that became a task is good for as long as the task.
+            self._lasting[request_id] = hear
+            if len(self._lasting) > MAX_LASTING:
+                self._lasting.popitem(last=False)
+        return result
+
+    def hear_late(self, message: JSONObject) -> None:
+        """Take progress that came after its request was answered, if the request became a task."""
+        token = (as_object(message.get("params")) or {}).get("progressToken")
+        hear = self._lasting.get(token) if isinstance(token, int) else None
+        if hear is not None:
+            hear(message)
 
     async def _cancel(self, request_id: int) -> None:
         params: JSONObject = {"requestId": request_id, "reason": "The client gave the call up."}

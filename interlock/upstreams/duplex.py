@@ -123,11 +123,15 @@ class DuplexLink:
     def _owner(self, message: JSONObject) -> Hear:
         params = as_object(message.get("params")) or {}
         meta = as_object(params.get("_meta")) or {}
-        for key in (params.get("progressToken"), meta.get(META_SUBSCRIPTION)):
-            if isinstance(key, str | int):
-                # What names an exchange that has ended came late and belongs to no other.
-                named = self._exchanges.get(key)
-                return named.hear if named is not None else _drop
+        token, subscription = params.get("progressToken"), meta.get(META_SUBSCRIPTION)
+        if isinstance(token, str | int):
+            named = self._exchanges.get(token)
+            # Progress after the answer may be of a task that goes on; the session knows.
+            return named.hear if named is not None else self._hear
+        if isinstance(subscription, str | int):
+            named = self._exchanges.get(subscription)
+            # What names a stream that has ended came late and belongs to no other.
+            return named.hear if named is not None else _drop
         calls = self._calls()
         return calls[0].hear if len(calls) == 1 else self._hear
 

@@ -95,6 +95,8 @@ class LegacySession:
         """Take a message of the server that belongs to no call."""
         if "id" in message:
             self._answer(message, None)
+        elif message["method"] == "notifications/progress":
+            self._talk.hear_late(message)
         else:
             self._heard(message)
 

@@ -6,6 +6,7 @@ from interlock.protocol.headers import HeaderParam, request_headers
 from interlock.protocol.json import JSONObject, as_list, as_object
 from interlock.protocol.versions import (
     LATEST_MODERN,
+    LEGACY_VERSIONS,
     META_CAPABILITIES,
     META_CLIENT_INFO,
     META_SERVER_INFO,
@@ -15,6 +16,10 @@ from interlock.protocol.versions import (
 )
 from interlock.upstreams.conversation import Conversation, pass_notification, token_of
 from interlock.upstreams.port import Caller, ClientFacts, Headers, Link, ProtocolBroken, ServerFacts
+
+
+class NothingDiscovered(ProtocolBroken):
+    """The answer to `server/discover` is not that of a server of the modern era."""
 
 
 def request_meta(client: ClientFacts, version: str = LATEST_MODERN) -> JSONObject:
@@ -36,16 +41,21 @@ class ModernSession:
         self.facts = ServerFacts(Era.MODERN, LATEST_MODERN, {}, {})
 
     async def discover(self, client: ClientFacts) -> None:
-        """Ask who the server is. Raises RPCError and UpstreamFailed."""
+        """Ask who the server is. Raises RPCError and UpstreamFailed.
+
+        NothingDiscovered is raised where only the old handshake can tell: some legacy servers
+        answer whatever they do not know with an empty result.
+        """
         params: JSONObject = {"_meta": request_meta(client)}
         headers = self._headers("server/discover", params)
         answer = await self._talk.call("server/discover", params, _ignore, headers)
-        versions = tuple(
-            v for v in as_list(answer.get("supportedVersions")) or () if isinstance(v, str)
-        )
+        named = as_list(answer.get("supportedVersions"))
+        versions = tuple(v for v in named or () if isinstance(v, str))
         spoken = [version for version in MODERN_VERSIONS if version in versions]
         if not spoken:
-            raise ProtocolBroken(f"{self._name} speaks no protocol version that we know.")
+            is_legacy = named is None or any(version in LEGACY_VERSIONS for version in versions)
+            kind = NothingDiscovered if is_legacy else ProtocolBroken
+            raise kind(f"{self._name} speaks no protocol version that we know.")
         meta = as_object(answer.get("_meta")) or {}
         instructions = answer.get("instructions")
         self.facts = ServerFacts(

@@ -9,10 +9,16 @@ from http import HTTPStatus
 
 from interlock.errors import RPCError, UpstreamFailed, UpstreamTimeout
 from interlock.protocol.json import JSONObject, as_list, as_object
-from interlock.protocol.versions import LEGACY_VERSIONS, MODERN_ERRORS, UNSUPPORTED_VERSION, Era
+from interlock.protocol.versions import (
+    LEGACY_VERSIONS,
+    MODERN_ERRORS,
+    MODERN_VERSIONS,
+    UNSUPPORTED_VERSION,
+    Era,
+)
 from interlock.upstreams.hiding import Mask
 from interlock.upstreams.legacy import LegacySession
-from interlock.upstreams.modern import ModernSession
+from interlock.upstreams.modern import ModernSession, NothingDiscovered
 from interlock.upstreams.port import ClientFacts, Connector, Ended, Link, Peer, ProtocolBroken
 from interlock.upstreams.streamable_http import HTTPRefused
 
@@ -121,22 +127,25 @@ class Probe:
         try:
             asked.result()
         except RPCError as error:
-            if error.code in MODERN_ERRORS and not _offers_legacy(error):
+            if _offers(error, MODERN_VERSIONS):
+                await modern.discover(self._client)
+                return _opened(modern)
+            if error.code in MODERN_ERRORS and not _offers(error, LEGACY_VERSIONS):
                 said = self._mask.apply(error.message)
                 raise ProtocolBroken(f"{self._name} is too new: {said}") from None
         except HTTPRefused as refusal:
             is_refused = HTTPStatus.BAD_REQUEST <= refusal.code < HTTPStatus.INTERNAL_SERVER_ERROR
             if not is_refused or refusal.code in _NOT_OF_THE_ERA:
                 raise
+        except NothingDiscovered:
+            pass
         except UpstreamFailed as failure:
             if link.is_duplex and not isinstance(failure, ProtocolBroken):
                 # A process that dies of a question it does not know is asked the old way.
                 raise _Silent from failure
             raise
         else:
-            legacy = any(version in LEGACY_VERSIONS for version in modern.facts.versions)
-            eras = {Era.MODERN, Era.LEGACY} if legacy else {Era.MODERN}
-            return Opened(modern, frozenset(eras))
+            return _opened(modern)
         return Opened(await self._handshake(link), _LEGACY_ONLY)
 
 
@@ -144,8 +153,15 @@ class _Silent(Exception):
     """The link broke during discovery."""
 
 
-def _offers_legacy(error: RPCError) -> bool:
+def _opened(modern: ModernSession) -> Opened:
+    legacy = any(version in LEGACY_VERSIONS for version in modern.facts.versions)
+    eras = {Era.MODERN, Era.LEGACY} if legacy else {Era.MODERN}
+    return Opened(modern, frozenset(eras))
+
+
+def _offers(error: RPCError, versions: tuple[str, ...]) -> bool:
+    """Tell whether a server that refuses a version names one of these instead."""
     if error.code != UNSUPPORTED_VERSION:
         return False
     supported = as_list((as_object(error.data) or {}).get("supported")) or ()
-    return any(version in LEGACY_VERSIONS for version in supported)
+    return any(version in versions for version in supported)

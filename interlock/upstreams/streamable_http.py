@@ -18,7 +18,8 @@ from interlock.upstreams.port import Ended, Headers, Hear, ProtocolBroken, Sessi
 
 MAX_MESSAGE = 32 * 1024 * 1024  # bytes
 RECONNECT_DELAY = 1.0  # seconds, where the server names none
-MIN_RETRY, MAX_RETRY = 0.1, 60.0  # seconds, whatever a server asks for
+MIN_RETRY = 0.1  # seconds, however soon a server wants us back
+MAX_RETRY = 60.0  # seconds between attempts, where no server asks for more
 MAX_RESUMES = 20
 
 _NOT_ALLOWED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -47,7 +48,8 @@ class _Cursor:
         if event.id is not None:
             self.last_event_id = event.id
         if event.retry is not None:
-            self.retry = min(max(event.retry / 1000, MIN_RETRY), MAX_RETRY)
+            # A server that names a time must not be asked before it; calls have their own deadline.
+            self.retry = max(event.retry / 1000, MIN_RETRY)
 
 
 class HTTPLink:
@@ -148,7 +150,8 @@ class HTTPLink:
                 raise
             except UpstreamFailed:
                 # A server that is restarted comes back; one without a stream has refused.
-                cursor.retry = min(max(cursor.retry, RECONNECT_DELAY) * 2, MAX_RETRY)
+                doubled = max(cursor.retry, RECONNECT_DELAY) * 2
+                cursor.retry = max(cursor.retry, min(doubled, MAX_RETRY))
             await asyncio.sleep(cursor.retry)
 
     async def _hear_stream(self, cursor: _Cursor) -> None:

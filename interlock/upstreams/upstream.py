@@ -46,19 +46,22 @@ class Owner:
     """Whose session a call runs in.
 
     `exclusive` asks for a session with no other call in it, so that whatever the server asks can
-    only belong to this call.
+    only belong to this call. `opened` is awaited whenever the session was opened, before its first
+    call; `ended` is called when it was closed while its owner may still want it.
     """
 
     key: str
     client: ClientFacts
     peer: Peer
     exclusive: bool = False
+    opened: Callable[[LegacySession | ModernSession], Awaitable[None]] | None = None
+    ended: Callable[[], None] | None = None
 
 
 @dataclass(slots=True)
 class _Slot:
     session: LegacySession | ModernSession
-    peer: Peer
+    owner: Owner
     calls: int = 0
     used: float = field(default_factory=time.monotonic)
 
@@ -206,7 +209,9 @@ class Upstream:
             # Someone who asked for the other era opened it at the same time.
             await opened.session.close()
             return slot
-        slot = self._slots[actual] = _Slot(opened.session, owner.peer)
+        slot = self._slots[actual] = _Slot(opened.session, owner)
+        if owner.opened is not None:
+            await owner.opened(opened.session)
         if name == SHARED:
             remembered = self.eras if era is Era.LEGACY else None
             self.eras = opened.eras | (remembered or frozenset())
@@ -248,6 +253,7 @@ class Upstream:
             slot = self._slots.get((era, key[1]))
             if slot is not None:
                 del self._slots[era, key[1]]
+                _ended(slot)
                 break
         if key[1] == SHARED and not self._closed:
             self._down(reason)
@@ -257,6 +263,10 @@ class Upstream:
             if candidate is slot:
                 del self._slots[key]
                 await slot.session.close()
+
+    async def _end(self, slot: _Slot) -> None:
+        await self._discard(slot)
+        _ended(slot)
 
     async def drained(self, seconds: float) -> None:
         """Wait until no call is under way, for at most so many seconds."""
@@ -286,7 +296,7 @@ class Upstream:
             raise TooMany(
                 f"{self.name} has {self._limits.max_sessions} sessions, all of them busy."
             )
-        await self._discard(min(idle, key=lambda slot: slot.used))
+        await self._end(min(idle, key=lambda slot: slot.used))
 
     async def notify(self, owner_key: str, method: str, params: JSONObject) -> None:
         """Pass a notification on to the sessions of an owner that are open."""
@@ -305,7 +315,7 @@ class Upstream:
         limit = time.monotonic() - idle_for
         for (_, name), slot in tuple(self._slots.items()):
             if name != SHARED and slot.calls == 0 and slot.used < limit:
-                await self._discard(slot)
+                await self._end(slot)
 
     @property
     def session_count(self) -> int:
@@ -319,4 +329,9 @@ class Upstream:
             task.cancel()
         await asyncio.gather(*self._opening.values(), return_exceptions=True)
         for slot in tuple(self._slots.values()):
-            await self._discard(slot)
+            await self._end(slot)
+
+
+def _ended(slot: _Slot) -> None:
+    if slot.owner.ended is not None:
+        slot.owner.ended()

@@ -55,8 +55,8 @@ def test_a_listener_hears_of_its_own_endpoint_only() -> None:
     }
     for (project, name), ear in ears.items():
         changes.add(Listener(project, name, ear))
-    changes.lists_changed("shop", None, frozenset({"tools"}))
-    changes.lists_changed("shop", "a", frozenset({"prompts"}))
+    changes.lists_changed("shop", None, {"": frozenset({"tools"})})
+    changes.lists_changed("shop", "a", {"": frozenset({"prompts"})})
 
     assert {place: ear.methods for place, ear in ears.items()} == {
         ("shop", None): [TOOLS],
@@ -69,8 +69,8 @@ def test_a_listener_hears_of_its_own_endpoint_only() -> None:
 def test_each_method_is_said_once_and_templates_are_announced_as_resources() -> None:
     changes, ear = Changes(), Ear()
     changes.add(Listener("shop", None, ear))
-    changes.lists_changed("shop", None, frozenset(KINDS))
-    changes.lists_changed("shop", None, frozenset({"resourceTemplates"}))
+    changes.lists_changed("shop", None, {"": frozenset(KINDS)})
+    changes.lists_changed("shop", None, {"": frozenset({"resourceTemplates"})})
 
     assert ear.heard == [(PROMPTS, {}), (RESOURCES, {}), (TOOLS, {}), (RESOURCES, {})]
 
@@ -82,7 +82,7 @@ def test_a_listener_that_was_removed_hears_nothing_and_its_twin_hears_on() -> No
         changes.add(listener)
     changes.remove(first)
     changes.remove(first)
-    changes.lists_changed("shop", None, frozenset({"tools"}))
+    changes.lists_changed("shop", None, {"": frozenset({"tools"})})
 
     assert ear.methods == [TOOLS]
 
@@ -96,7 +96,7 @@ def test_a_listener_may_leave_while_it_is_told() -> None:
     leaving = Listener("shop", None, leave)
     changes.add(leaving)
     changes.add(Listener("shop", None, other))
-    changes.lists_changed("shop", None, frozenset({"tools"}))
+    changes.lists_changed("shop", None, {"": frozenset({"tools"})})
 
     assert other.methods == [TOOLS]
 

@@ -12,7 +12,6 @@ from interlock.gateway.clients import (
     LOG_LEVELS,
     ClientSession,
     ClientSessions,
-    can_be_asked,
     facts_of,
     is_at_least,
 )
@@ -120,18 +119,6 @@ def test_a_client_is_not_asked_what_it_did_not_declare() -> None:
         assert await messages(stream) == []
 
     run(work())
-
-
-def test_each_request_to_a_client_needs_its_capability_and_ping_needs_none() -> None:
-    needed = {
-        "sampling/createMessage": "sampling",
-        "elicitation/create": "elicitation",
-        "roots/list": "roots",
-    }
-    for method, capability in needed.items():
-        assert can_be_asked({capability: {}}, method)
-        assert not can_be_asked({"tasks": {}}, method)
-    assert can_be_asked({}, "ping")
 
 
 def test_a_question_that_is_given_up_is_cancelled_at_the_client() -> None:

@@ -10,6 +10,7 @@ from interlock.gateway.call import Call
 from interlock.gateway.parking import Parking
 from interlock.gateway.pipeline import Pipeline, cacheable, find_target, target_name
 from interlock.gateway.table import View
+from interlock.gateway.tasks import Tasks
 from interlock.identity.principal import Principal, Role
 from interlock.protocol import jsonrpc
 from interlock.protocol.headers import HeaderMismatch
@@ -32,7 +33,7 @@ def found(view: View, method: str, **params: Any) -> tuple[str, str, JSONObject]
 
 
 def pipeline() -> Pipeline:
-    return Pipeline(Bridge(Parking(bytes(32))), page_size=2)
+    return Pipeline(Bridge(Parking(bytes(32))), Tasks(bytes(range(32))), page_size=2)
 
 
 async def answer(view: View, method: str, who: Principal, **params: Any) -> JSONObject:

@@ -29,6 +29,7 @@ from interlock.settings import Settings
 DEADLINE = 60.0  # seconds; the machine may be slow
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.05
+ASK_AGAIN = 0.5  # seconds
 LAST_STEPS = 10  # turns of the loop in which closed connections are cleared away
 
 Conditions = dict[str, str]
@@ -82,12 +83,17 @@ class RunningProgram:
     async def eventually(
         self, holds: Callable[[], Awaitable[bool]], project: str = "default"
     ) -> None:
-        """Wait until `holds`, asked again each time that a list of the project changes."""
+        """Wait until `holds`, asked again each time that a list of the project changes.
+
+        It is asked now and then, too: lists may change for some clients only.
+        """
         with _changes_of(self.registry, project) as changed:
             try:
                 async with asyncio.timeout(DEADLINE):
                     while not await holds():
-                        await changed.wait()
+                        with suppress(TimeoutError):
+                            async with asyncio.timeout(ASK_AGAIN):
+                                await changed.wait()
                         changed.clear()
             except TimeoutError:
                 health = await self.client.get(f"/api/v1/projects/{project}/health")

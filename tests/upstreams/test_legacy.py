@@ -187,6 +187,26 @@ async def test_changes_that_come_during_a_call_belong_to_the_session() -> None:
     await session.close()
 
 
+@pytest.mark.parametrize(("result", "heard"), [({"task": {"taskId": "t"}}, 1), ({}, 0)])
+async def test_progress_goes_on_after_the_answer_where_the_request_became_a_task(
+    result: JSONObject, heard: int
+) -> None:
+    client = Listener()
+    session, server = session_with(silent)
+    params: JSONObject = {"task": {}, "_meta": {"progressToken": "mine"}}
+    call = asyncio.create_task(session.request("tools/call", params, client))
+    request = await server.next()
+    server.answer(request, result)
+    await call
+
+    token = request["params"]["_meta"]["progressToken"]
+    server.say(jsonrpc.notification("notifications/progress", {"progressToken": token}))
+
+    told = [("notifications/progress", {"progressToken": "mine"})]
+    assert client.heard == told[:heard]
+    await session.close()
+
+
 async def test_closing_gives_up_questions_that_wait() -> None:
     peer = Listener()
     session, server = session_with(speaking(LEGACY), peer)

@@ -164,6 +164,56 @@ async def test_an_error_of_the_modern_era_is_not_answered_with_the_old_handshake
     assert server.is_closed
 
 
+@pytest.mark.parametrize("answer", [{}, {"result": None}, {"supportedVersions": [LATEST_LEGACY]}])
+async def test_an_answer_that_is_not_of_the_modern_era_means_the_old_handshake(
+    answer: JSONObject,
+) -> None:
+    connector = FakeConnector(speaking({**LEGACY, "server/discover": answer}))
+
+    found = await opened(connector)
+
+    assert (found.session.facts.era, found.eras) == (Era.LEGACY, LEGACY_ONLY)
+    (server,) = connector.servers
+    assert methods(server) == ["server/discover", "initialize", "notifications/initialized"]
+
+
+async def test_a_server_of_other_modern_versions_is_not_offered_the_old_handshake() -> None:
+    answer = {**DISCOVERED, "supportedVersions": ["2030-01-01"]}
+    connector = FakeConnector(speaking({**LEGACY, "server/discover": answer}))
+
+    with pytest.raises(ProtocolBroken, match="fake speaks no protocol version"):
+        await opened(connector)
+
+    assert methods(connector.servers[0]) == ["server/discover"]
+
+
+async def test_a_server_that_refuses_a_version_and_names_it_is_asked_once_more() -> None:
+    refusals = [RPCError(UNSUPPORTED_VERSION, "Unsupported", {"supported": [LATEST_MODERN]})]
+
+    def relent(server: FakeServer, message: JSONObject) -> None:
+        if refusals:
+            server.say(jsonrpc.failure(message["id"], refusals.pop()))
+        else:
+            server.answer(message, DISCOVERED)
+
+    connector = FakeConnector(speaking({"server/discover": relent}))
+
+    found = await opened(connector)
+
+    assert (found.session.facts.era, found.eras) == (Era.MODERN, MODERN_ONLY)
+    assert methods(connector.servers[0]) == ["server/discover"] * 2
+
+
+async def test_a_server_that_goes_on_refusing_the_version_that_it_names_has_refused() -> None:
+    refusal = RPCError(UNSUPPORTED_VERSION, "Unsupported", {"supported": [LATEST_MODERN]})
+    connector = FakeConnector(speaking({**LEGACY, "server/discover": refusal}))
+
+    with pytest.raises(ProtocolBroken, match="refused the handshake: Unsupported"):
+        await opened(connector)
+
+    assert methods(connector.servers[0]) == ["server/discover"] * 2
+
+
 async def test_a_server_that_dies_of_the_question_is_started_again_and_asked_the_old_way() -> None:
     connector = FakeConnector(dying, speaking(LEGACY))
 

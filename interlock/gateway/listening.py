@@ -1,0 +1,184 @@
+"""`subscriptions/listen`: one modern client's stream of what changes at its endpoint.
+
+Source: 2026-07-28, basic/patterns/subscriptions; the extension io.modelcontextprotocol/tasks.
+"""
+
+import asyncio
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from interlock.errors import InterlockError, RPCError
+from interlock.gateway.call import Call
+from interlock.gateway.capabilities import signature
+from interlock.gateway.changes import LIST_CHANGED, Changes, Listener, Subscriptions
+from interlock.gateway.pipeline import find_target
+from interlock.gateway.streams import Stream
+from interlock.gateway.table import Kind, ServerEntry, Target
+from interlock.gateway.tasks import EXTENSION, Tasks
+from interlock.protocol import jsonrpc
+from interlock.protocol.json import JSONObject, as_list, as_object
+from interlock.protocol.versions import META_SUBSCRIPTION, MISSING_CAPABILITY, Era
+from interlock.upstreams.modern import ModernSession
+
+RELISTEN_AFTER = 1.0  # seconds, where a server ended the stream of its tasks
+AGREE_WITHIN = 10.0  # seconds in which a server must say which tasks it will tell of
+_LISTS: dict[str, Kind] = {
+    "toolsListChanged": "tools",
+    "promptsListChanged": "prompts",
+    "resourcesListChanged": "resources",
+}
+
+
+class Listening:
+    """Opens streams of changes and tells what each of them asked for."""
+
+    def __init__(self, changes: Changes, subscriptions: Subscriptions, tasks: Tasks) -> None:
+        self._changes = changes
+        self._subscriptions = subscriptions
+        self._tasks = tasks
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """End every stream with the result that says it ended well."""
+        self._closing.set()
+
+    async def listen(
+        self, call: Call, place: tuple[str, str | None], tag: Any, to: Stream
+    ) -> JSONObject:
+        """Tell the client of changes until it leaves; returns only where we end the stream.
+
+        `place` is the endpoint's project and server, `tag` the id of the request. Raises RPCError.
+        """
+        wanted = as_object(call.params.get("notifications")) or {}
+        lists: dict[str, Kind] = {
+            name: kind for name, kind in _LISTS.items() if wanted.get(name) is True
+        }
+        ear = _Ear(to, tag, frozenset(LIST_CHANGED[kind] for kind in lists.values()))
+        listener = Listener(*place, ear.say_list, signature(call.client.capabilities))
+        uris = _texts(wanted.get("resourceSubscriptions"))
+        followed = [
+            _Followed(self._tasks, call, ear, *each) for each in self._grouped(call, wanted)
+        ]
+        self._changes.add(listener)
+        try:
+            async with asyncio.TaskGroup() as group:
+                following = [group.create_task(each.follow()) for each in followed]
+                agreed = [await each.agreed() for each in followed]
+                ear.acknowledge([*lists], uris, [handle for each in agreed for handle in each])
+                for uri in uris:
+                    reading = replace(call, method="resources/read", params={"uri": uri})
+                    target, _ = find_target(reading)
+                    await self._subscriptions.add(target.server, target.name, to, uri, ear.say)
+                await self._closing.wait()
+                for task in following:
+                    task.cancel()
+        except BaseExceptionGroup as group_of_one:
+            raise group_of_one.exceptions[0] from None
+        finally:
+            self._changes.remove(listener)
+            await self._subscriptions.forget(to)
+        return {"resultType": "complete", "_meta": ear.meta}
+
+    def _grouped(self, call: Call, wanted: JSONObject) -> list[tuple[ServerEntry, dict[str, str]]]:
+        """Return the tasks that are wanted, by server: its own ids, and the client's handles."""
+        handles = _texts(wanted.get("taskIds"))
+        if handles and EXTENSION not in (
+            as_object(call.client.capabilities.get("extensions")) or {}
+        ):
+            needed: JSONObject = {"requiredCapabilities": {"extensions": {EXTENSION: {}}}}
+            raise RPCError(MISSING_CAPABILITY, "Missing required client capability", needed)
+        servers: dict[str, ServerEntry] = {}
+        groups: defaultdict[str, dict[str, str]] = defaultdict(dict)
+        for handle in handles:
+            target, params = self._tasks.find(call.principal, call.view, {"taskId": handle})
+            servers[target.server.id] = target.server
+            groups[target.server.id][params["taskId"]] = handle
+        return [(servers[server_id], ids) for server_id, ids in groups.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ear:
+    """The client's end of the stream; every message there names the request that opened it."""
+
+    to: Stream
+    tag: Any
+    lists: frozenset[str]
+
+    @property
+    def meta(self) -> JSONObject:
+        return {META_SUBSCRIPTION: self.tag}
+
+    def say(self, method: str, params: JSONObject) -> None:
+        meta = {**(as_object(params.get("_meta")) or {}), **self.meta}
+        self.to.send(jsonrpc.notification(method, {**params, "_meta": meta}))
+
+    def say_list(self, method: str, params: JSONObject) -> None:
+        """Say that lists changed, where the client wants to hear of these."""
+        if method in self.lists:
+            self.say(method, params)
+
+    def acknowledge(self, lists: list[str], uris: list[str], handles: list[str]) -> None:
+        """Say what of all that is wanted will be told."""
+        honoured: JSONObject = dict.fromkeys(lists, True)
+        if uris:
+            honoured["resourceSubscriptions"] = uris
+        if handles:
+            honoured["taskIds"] = handles
+        self.say("notifications/subscriptions/acknowledged", {"notifications": honoured})
+
+
+@dataclass(slots=True)
+class _Followed:
+    """Tasks of one server that the client wants to hear of; `ids` are the server's to the client's."""
+
+    tasks: Tasks
+    call: Call
+    ear: _Ear
+    server: ServerEntry
+    ids: dict[str, str]
+    _answered: asyncio.Event = field(default_factory=asyncio.Event)
+    _agreed: list[str] = field(default_factory=list[str])
+
+    async def agreed(self) -> list[str]:
+        """Return the handles of the tasks that the server will tell of."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(AGREE_WITHIN):
+                await self._answered.wait()
+        return self._agreed
+
+    async def follow(self) -> None:
+        """Hear the server until it refuses; one that ends the stream is listened to anew."""
+        wanted: JSONObject = {"taskIds": list(self.ids)}
+        while True:
+            try:
+                session = await self.server.upstream.shared(Era.MODERN)
+                if isinstance(session, ModernSession):
+                    await session.listen(self.call.client, wanted, self._heard)
+            except RPCError:
+                return
+            except InterlockError:
+                pass
+            finally:
+                self._answered.set()
+            await asyncio.sleep(RELISTEN_AFTER)
+
+    def _heard(self, method: str, params: JSONObject) -> None:
+        if method == "notifications/subscriptions/acknowledged":
+            told = as_object(params.get("notifications")) or {}
+            self._agreed = [
+                self.ids[each] for each in _texts(told.get("taskIds")) if each in self.ids
+            ]
+            self._answered.set()
+        elif method == "notifications/tasks" and params.get("taskId") in self.ids:
+            # It says of the task what asking for it would say.
+            target = Target(self.server, str(params["taskId"]))
+            shown = self.tasks.shown(
+                self.call.principal, self.call.view, target, "tasks/get", params
+            )
+            self.ear.say(method, shown)
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in as_list(value) or () if isinstance(each, str)]
