@@ -43,6 +43,9 @@ class GatewaySettings(_Section):
         default=1800.0, gt=0, description="seconds until an idle session ends"
     )
     max_sessions: int = Field(default=20_000, ge=1, description="legacy sessions held at once")
+    resume_bytes: int = Field(
+        default=64 * 1024 * 1024, ge=0, description="bytes of finished answers kept for resuming"
+    )
     keep_alive: float = Field(
         default=15.0, gt=0, description="seconds between comments on quiet streams"
     )

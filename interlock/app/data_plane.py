@@ -85,7 +85,7 @@ async def open_data_plane(settings: Settings, ground: Ground, stack: AsyncExitSt
     parking = Parking(ground.vault.keyed_hash("request-state", b""))
     stack.push_async_callback(parking.close)
     pipeline = Pipeline(Bridge(parking), tasks, settings.gateway.page_size)
-    sessions = ClientSessions(settings.gateway.max_sessions)
+    sessions = ClientSessions(settings.gateway.max_sessions, settings.gateway.resume_bytes)
     legacy = LegacyClients(
         pipeline, sessions, changes, subscriptions, tasks, lambda: registry.table
     )

@@ -54,7 +54,10 @@ def project_entry(project: Project, servers: Sequence[ServerEntry]) -> ProjectEn
 
 def _as_seen(server: ServerEntry, signature: str) -> ServerEntry:
     catalogue = server.variants.get(signature)
-    return server if catalogue is None else replace(server, catalogue=catalogue)
+    if catalogue is None:
+        return server
+    # What is kept for some clients must not come to others out of a shared cache.
+    return replace(server, catalogue=replace(catalogue, is_private=True))
 
 
 def _entry(

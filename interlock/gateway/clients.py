@@ -4,6 +4,7 @@ import asyncio
 import re
 import secrets
 import time
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from itertools import count
 
@@ -16,8 +17,7 @@ from interlock.protocol.json import JSONObject, as_object
 from interlock.upstreams.port import ClientFacts
 
 STANDALONE = "main"
-KEPT_STREAMS = 16
-KEPT_BYTES = 256 * 1024  # of one finished answer; larger ones are not kept for resuming
+KEPT_STREAMS = 16  # finished answers of one session
 LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 ASK_DEADLINE = 600.0  # seconds; people answer, and a client that has left never does
 _EVENT_NUMBER = re.compile(r"[0-9]{1,18}")
@@ -69,15 +69,15 @@ class ClientSession:
         return f"client:{self.id}"
 
     def open_stream(self, *, is_answer_only: bool = False) -> Stream:
-        """Return a new stream for the answer to one request; the oldest finished ones go."""
+        """Return a new stream for the answer to one request."""
         stream_id = str(next(self._stream_ids))
         stream = Stream(stream_id, is_resumable=True, is_answer_only=is_answer_only)
         self._streams[stream.id] = stream
-        finished = [each for each in self._streams.values() if each.ended]
-        heavy = [each for each in finished if each.weight > KEPT_BYTES and not each.is_followed]
-        for old in {each.id for each in (*finished[:-KEPT_STREAMS], *heavy)}:
-            del self._streams[old]
         return stream
+
+    def forget(self, stream: Stream) -> None:
+        """Keep a stream no more; whoever follows it now reads it to its end."""
+        self._streams.pop(stream.id, None)
 
     def find_stream(self, event_id: str) -> tuple[Stream, int]:
         """Return the stream that an event id belongs to, and the event's number.
@@ -162,12 +162,52 @@ class ClientSession:
             stream.end()
 
 
-class ClientSessions:
-    """All legacy sessions; at most `limit` at once."""
+class FinishedStreams:
+    """Answers that are kept for resuming: the oldest go where there are too many, or too heavy."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._kept: OrderedDict[tuple[str, str], tuple[ClientSession, Stream]] = OrderedDict()
+        self._by_session: dict[str, deque[tuple[str, str]]] = {}
+
+    def add(self, session: ClientSession, stream: Stream) -> None:
+        """Keep a stream as the newest."""
+        key = session.id, stream.id
+        self._kept[key] = session, stream
+        self._bytes += stream.weight
+        own = self._by_session.setdefault(session.id, deque())
+        own.append(key)
+        if len(own) > KEPT_STREAMS:
+            self._drop(own[0])
+        while self._bytes > self._max_bytes:
+            self._drop(next(iter(self._kept)))
+
+    def forget(self, session: ClientSession) -> None:
+        """Keep nothing of a session any more."""
+        for key in tuple(self._by_session.get(session.id, ())):
+            self._drop(key)
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        session, stream = self._kept.pop(key)
+        self._bytes -= stream.weight
+        session.forget(stream)
+        own = self._by_session[session.id]
+        own.remove(key)
+        if not own:
+            del self._by_session[session.id]
+
+
+class ClientSessions:
+    """All legacy sessions; at most `limit` at once.
+
+    Of their finished answers the newest are kept for resuming, in all up to `kept_bytes`.
+    """
+
+    def __init__(self, limit: int, kept_bytes: int) -> None:
         self._limit = limit
         self._sessions: dict[str, ClientSession] = {}
+        self._finished = FinishedStreams(kept_bytes)
 
     def add(self, session: ClientSession) -> None:
         """Keep a new session. Raises TooMany."""
@@ -192,9 +232,20 @@ class ClientSessions:
         session.used = time.monotonic()
         return session
 
+    def keep(self, session: ClientSession, stream: Stream) -> None:
+        """Keep a finished answer for a client that lost its connection meanwhile.
+
+        A client resumes after an event that it saw: an answer that never was events is let go.
+        """
+        if stream.was_followed and session.id in self._sessions:
+            self._finished.add(session, stream)
+        else:
+            session.forget(stream)
+
     def remove(self, session: ClientSession) -> None:
         """Forget a session and end it."""
         self._sessions.pop(session.id, None)
+        self._finished.forget(session)
         session.close()
 
     def idle(self, idle_for: float) -> list[ClientSession]:

@@ -157,6 +157,7 @@ class StreamableHTTP:
         )
         # A legacy client that leaves has not cancelled: its call goes on and can be resumed.
         await asyncio.wait({task})
+        self._legacy.sessions.keep(session, stream)
 
     async def _initialize(
         self, arrival: Arrival, message: jsonrpc.Request, receive: Receive, send: Send

@@ -22,7 +22,8 @@ class Stream:
     At most `capacity` messages are held; beyond that the oldest go. With `is_resumable` messages
     stay after they were followed, so that a client that lost its connection can have them again.
     With `is_answer_only` its client reads a lone answer and nothing that comes before it.
-    `delivered` is the number of the last message that a follower took, `weight` the bytes sent.
+    `delivered` is the number of the last message that a follower took, `weight` the bytes sent,
+    `was_followed` whether anybody ever began to.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Stream:
         self.is_answer_only = is_answer_only
         self.delivered = 0
         self.weight = 0
-        self.is_followed = False
+        self.is_followed = self.was_followed = False
         self.ended = False
         self.dropped = 0
         self._is_resumable = is_resumable
@@ -99,7 +100,7 @@ class Stream:
         self._follower += 1
         me = self._follower
         self._changed.set()
-        self.is_followed = True
+        self.is_followed = self.was_followed = True
         try:
             while me == self._follower:
                 for event in self._pending(after):

@@ -9,6 +9,7 @@ from interlock.gateway.aggregation import (
     Project,
     find_resource,
     merge_capabilities,
+    overlaid,
     project_entry,
 )
 from interlock.gateway.naming import prefixed
@@ -370,6 +371,25 @@ def test_a_view_may_be_kept_as_short_and_as_private_as_the_strictest_of_its_serv
     assert (unified(a).ttl_ms, unified(a).is_private) == (5000, False)
     assert unified(a, failed).ttl_ms == 0
     assert unified().ttl_ms == 0
+
+
+def test_lists_that_only_some_clients_are_shown_are_for_no_shared_cache() -> None:
+    a = server("a", catalogue(tools=["x"]), variants={"mark": catalogue(tools=["x", "ask"])})
+    entry = project_entry(PROJECT, [a])
+
+    for place in (None, "a"):
+        assert not entry.view(place).is_private
+        assert entry.view(place, "mark").is_private
+
+
+def test_own_catalogues_stand_in_the_place_of_what_all_are_shown() -> None:
+    a, b = tools_of("a", "x"), tools_of("b", "x")
+    entry = project_entry(PROJECT, [a, b])
+    own = {a.id: catalogue(tools=["x", "more"])}
+
+    assert names(overlaid(entry, entry.view(None), own)) == ["a__x", "a__more", "b__x"]
+    assert names(overlaid(entry, entry.view("a"), own)) == ["x", "more"]
+    assert names(overlaid(entry, entry.view("b"), own)) == ["x"]
 
 
 def test_a_project_without_servers_has_an_empty_view() -> None:

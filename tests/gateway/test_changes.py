@@ -75,6 +75,21 @@ def test_each_method_is_said_once_and_templates_are_announced_as_resources() -> 
     assert ear.heard == [(PROMPTS, {}), (RESOURCES, {}), (TOOLS, {}), (RESOURCES, {})]
 
 
+def test_a_listener_hears_of_the_lists_that_clients_like_it_are_shown() -> None:
+    changes = Changes()
+    ears = {mark: Ear() for mark in ("", "asks", "other")}
+    for mark, ear in ears.items():
+        changes.add(Listener("shop", None, ear, mark))
+
+    changes.lists_changed("shop", None, {"": frozenset({"tools"}), "asks": frozenset({"prompts"})})
+
+    assert {mark: ear.methods for mark, ear in ears.items()} == {
+        "": [TOOLS],
+        "asks": [PROMPTS],
+        "other": [TOOLS],
+    }
+
+
 def test_a_listener_that_was_removed_hears_nothing_and_its_twin_hears_on() -> None:
     changes, ear = Changes(), Ear()
     first, twin = Listener("shop", None, ear), Listener("shop", None, ear)

@@ -7,7 +7,6 @@ import pytest
 from interlock.errors import NotFound, RPCError, TooMany
 from interlock.gateway.clients import (
     ASK_DEADLINE,
-    KEPT_BYTES,
     KEPT_STREAMS,
     LOG_LEVELS,
     ClientSession,
@@ -245,52 +244,79 @@ def test_levels_rise_from_debug_to_emergency_and_an_unknown_one_is_always_heard(
     assert is_at_least(["debug"], "emergency")
 
 
-def test_the_newest_finished_answers_are_kept_for_resuming() -> None:
-    async def work() -> None:
-        client = session()
-        streams = [client.open_stream() for _ in range(KEPT_STREAMS + 3)]
-        for stream in streams:
-            stream.end()
-        client.open_stream()
-
-        for gone in streams[:3]:
-            with pytest.raises(NotFound, match="not kept any more"):
-                client.find_stream(f"{gone.id}-0")
-        assert [client.find_stream(f"{kept.id}-0")[0] for kept in streams[3:]] == streams[3:]
-
-    run(work())
+async def answered(sessions: ClientSessions, client: ClientSession, size: int = 1) -> Stream:
+    """Answer a request with so many bytes of text, read as events, and keep the answer."""
+    stream = client.open_stream()
+    stream.send({"data": "x" * size})
+    stream.end()
+    async for _ in stream.follow(0, 15):
+        pass
+    sessions.keep(client, stream)
+    return stream
 
 
-def test_an_answer_that_has_not_ended_is_kept_however_many_come_after_it() -> None:
-    async def work() -> None:
-        client = session()
-        slow = client.open_stream()
-        for _ in range(KEPT_STREAMS * 2):
-            client.open_stream().end()
-        client.open_stream()
-
-        assert client.find_stream(f"{slow.id}-7") == (slow, 7)
-
-    run(work())
+def kept(client: ClientSession, stream: Stream) -> bool:
+    try:
+        return client.find_stream(f"{stream.id}-1") == (stream, 1)
+    except NotFound:
+        return False
 
 
-def test_a_large_answer_is_not_kept_once_nobody_follows_it() -> None:
-    async def work() -> None:
-        client = session()
-        followed, left = client.open_stream(), client.open_stream()
-        follower = followed.follow(0, 15)
-        for stream in (followed, left):
-            stream.send({"data": "x" * KEPT_BYTES})
-            stream.end()
-        await anext(follower)
-        client.open_stream()
+async def test_the_newest_finished_answers_of_a_session_are_kept_for_resuming() -> None:
+    sessions, client = ClientSessions(1, 1_000_000), session()
+    sessions.add(client)
+    streams = [await answered(sessions, client) for _ in range(KEPT_STREAMS + 3)]
 
-        assert client.find_stream(f"{followed.id}-1") == (followed, 1)
-        with pytest.raises(NotFound):
-            client.find_stream(f"{left.id}-1")
-        await follower.aclose()
+    assert [kept(client, each) for each in streams] == [False] * 3 + [True] * KEPT_STREAMS
 
-    run(work())
+
+async def test_an_answer_that_has_not_ended_is_kept_however_many_come_after_it() -> None:
+    sessions, client = ClientSessions(1, 1_000_000), session()
+    sessions.add(client)
+    slow = client.open_stream()
+    for _ in range(KEPT_STREAMS * 2):
+        await answered(sessions, client)
+
+    assert client.find_stream(f"{slow.id}-7") == (slow, 7)
+
+
+async def test_kept_answers_of_all_sessions_share_one_bound_and_the_oldest_go() -> None:
+    sessions, first, second = ClientSessions(2, 10_000), session(), session()
+    for client in (first, second):
+        sessions.add(client)
+    small = await answered(sessions, first, 3000)
+    large = await answered(sessions, second, 6000)
+    assert kept(first, small)
+    assert kept(second, large)
+
+    newest = await answered(sessions, second, 3500)
+
+    assert [kept(first, small), kept(second, large), kept(second, newest)] == [False, True, True]
+
+
+async def test_what_an_ended_session_kept_makes_room_for_others() -> None:
+    sessions, first, second = ClientSessions(2, 10_000), session(), session()
+    for client in (first, second):
+        sessions.add(client)
+    await answered(sessions, first, 9000)
+    sessions.remove(first)
+
+    newest = [await answered(sessions, second, 4500) for _ in range(2)]
+
+    assert [kept(second, each) for each in newest] == [True, True]
+
+
+async def test_an_answer_that_was_never_read_as_events_is_not_kept() -> None:
+    """Its client saw no event that it could name."""
+    sessions, client = ClientSessions(1, 1_000_000), session()
+    sessions.add(client)
+    stream = client.open_stream()
+    stream.send({"data": "x"})
+    stream.end()
+
+    sessions.keep(client, stream)
+
+    assert not kept(client, stream)
 
 
 @pytest.mark.parametrize(
@@ -312,7 +338,7 @@ async def test_the_standalone_stream_can_always_be_resumed() -> None:
 
 def test_a_session_is_found_by_its_own_principal_at_its_own_endpoint_only() -> None:
     async def work() -> None:
-        sessions, client = ClientSessions(10), session()
+        sessions, client = ClientSessions(10, 1_000_000), session()
         sessions.add(client)
 
         assert sessions.find(client.id, principal(), PLACE) is client
@@ -331,7 +357,7 @@ def test_a_session_is_found_by_its_own_principal_at_its_own_endpoint_only() -> N
 
 def test_a_person_and_a_key_with_the_same_id_are_two_principals() -> None:
     async def work() -> None:
-        sessions, client = ClientSessions(10), session()
+        sessions, client = ClientSessions(10, 1_000_000), session()
         sessions.add(client)
         person = type(client.principal)("person", "k1", "P", "p1", client.principal.role)
 
@@ -343,7 +369,7 @@ def test_a_person_and_a_key_with_the_same_id_are_two_principals() -> None:
 
 def test_no_more_sessions_than_the_limit_are_held_and_an_ended_one_makes_room() -> None:
     async def work() -> None:
-        sessions = ClientSessions(1)
+        sessions = ClientSessions(1, 1_000_000)
         first = session()
         sessions.add(first)
         with pytest.raises(TooMany) as refused:
@@ -359,7 +385,7 @@ def test_no_more_sessions_than_the_limit_are_held_and_an_ended_one_makes_room() 
 
 def test_ending_a_session_ends_its_streams_and_cancels_its_calls() -> None:
     async def work() -> None:
-        sessions, client = ClientSessions(1), session()
+        sessions, client = ClientSessions(1, 1_000_000), session()
         sessions.add(client)
         answer = client.open_stream()
         call = client.calls[1] = asyncio.create_task(answer.finished())
@@ -377,7 +403,7 @@ def test_ending_a_session_ends_its_streams_and_cancels_its_calls() -> None:
 
 def test_a_session_is_idle_once_nothing_runs_and_nobody_listens() -> None:
     async def work() -> None:
-        sessions, client = ClientSessions(1), session()
+        sessions, client = ClientSessions(1, 1_000_000), session()
         sessions.add(client)
         assert sessions.idle(-1) == [client]
         assert sessions.idle(3600) == []

@@ -16,7 +16,15 @@ from interlock.protocol import jsonrpc
 from interlock.protocol.headers import HeaderMismatch
 from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import META_SERVER_INFO, Era
-from tests.gateway.offers import call, catalogue, facts, principal, server, single, unified
+from tests.gateway.offers import (
+    call,
+    catalogue,
+    facts,
+    principal,
+    server,
+    single,
+    unified,
+)
 
 OFFERED = catalogue(
     tools=["x", "y"], prompts=["greet"], resources=["file:///r"], templates=["file:///{path}/log"]
@@ -124,6 +132,27 @@ def test_a_method_that_we_do_not_know_goes_to_the_only_server_or_nowhere() -> No
         found(BOTH, "x-own/method")
 
     assert refused.value.code == jsonrpc.METHOD_NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "capabilities",
+    [
+        {"skills": {}},
+        {"extensions": {"com.example/skills": {}}},
+        {"experimental": {"skills": {"on": True}}},
+    ],
+)
+def test_a_method_that_we_do_not_know_goes_to_the_one_server_that_has_its_family(
+    capabilities: JSONObject,
+) -> None:
+    able = catalogue(tools=["x"], said=facts(capabilities))
+    plain = server("plain", catalogue(tools=["x"]))
+    view = unified(plain, server("able", able))
+
+    assert found(view, "skills/list", any=1) == ("able", "", {"any": 1})
+
+    with pytest.raises(RPCError, match="endpoint of one"):
+        found(unified(server("a", able), server("b", able)), "skills/list")
 
 
 def test_a_server_that_never_said_what_it_offers_is_asked_itself() -> None:
