@@ -7,7 +7,8 @@ from typing import Protocol, TypeAlias
 
 from interlock.errors import InterlockError, RPCError
 from interlock.gateway.table import KINDS, Kind, ServerEntry, View
-from interlock.protocol.json import JSONObject
+from interlock.protocol.json import JSONObject, as_object
+from interlock.protocol.versions import META_SUBSCRIPTION
 
 # Templates have no notification of their own; they are announced as resources.
 LIST_CHANGED: dict[Kind, str] = {
@@ -136,9 +137,20 @@ class Subscriptions:
         """Pass a server's `notifications/resources/updated` on to who subscribed."""
         uri = params.get("uri")
         watchers = self._watchers.get(server_id, {}).get(str(uri), {})
+        params = _without_our_stream(params)
         for exposed, announce in tuple(watchers.values()):
             announce(RESOURCE_UPDATED, {**params, "uri": exposed})
 
     async def _sync(self, server_id: str) -> None:
         if self.source is not None:
             await self.source.watch(server_id, self.uris(server_id))
+
+
+def _without_our_stream(params: JSONObject) -> JSONObject:
+    """Return `params` without the id of our own stream to the server, which no client knows."""
+    meta = as_object(params.get("_meta"))
+    if meta is None or META_SUBSCRIPTION not in meta:
+        return params
+    rest = {key: value for key, value in meta.items() if key != META_SUBSCRIPTION}
+    plain = {key: value for key, value in params.items() if key != "_meta"}
+    return {**plain, "_meta": rest} if rest else plain

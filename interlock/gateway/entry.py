@@ -92,6 +92,14 @@ class Entry:
             "An API key is needed: send Authorization: Bearer, a space and the key."
         )
 
+    def part(self, scope: Scope, whole: Trace, message: jsonrpc.Request) -> Trace:
+        """Open the trace of one request of many that came together."""
+        trace = self.trace(scope, whole.transport)
+        trace.project, trace.server, trace.principal = whole.project, whole.server, whole.principal
+        trace.trace_id = whole.trace_id
+        self.describe(trace, message)
+        return trace
+
     def describe(self, trace: Trace, message: jsonrpc.Message) -> None:
         """Note in the trace what a message is about."""
         if isinstance(message, jsonrpc.Response):

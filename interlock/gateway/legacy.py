@@ -120,34 +120,48 @@ class LegacyClients:
             await self.close(session)
 
     def start(
-        self, session: ClientSession, request: jsonrpc.Request, to: Stream, trace: Trace
+        self,
+        session: ClientSession,
+        request: jsonrpc.Request,
+        to: Stream,
+        trace: Trace,
+        *,
+        ends: bool = True,
     ) -> "asyncio.Task[None]":
         """Begin to answer a request; the answer and all before it go to the stream `to`.
+
+        The answer `ends` that stream, unless others come on it, too.
 
         Raises BadInput where a request with this id is still being answered.
         """
         if request.id in session.calls:
             raise BadInput('"id" is the id of a request that is still being answered.')
-        task = asyncio.create_task(self._answer(session, request, to, trace))
+        task = asyncio.create_task(self._answer(session, request, to, trace, ends=ends))
         session.calls[request.id] = task
         task.add_done_callback(lambda _: session.calls.pop(request.id, None))
         return task
 
     async def _answer(
-        self, session: ClientSession, request: jsonrpc.Request, to: Stream, trace: Trace
+        self,
+        session: ClientSession,
+        request: jsonrpc.Request,
+        to: Stream,
+        trace: Trace,
+        *,
+        ends: bool,
     ) -> None:
         trace.era, trace.client_name = Era.LEGACY, str(session.client.info.get("name", ""))
         try:
             answer = await self._answered(session, request, to, trace)
             size = to.send(answer)
-            if to is session.standalone:
-                # Nobody else counts it: this transport mixes all answers on one stream.
+            if to is session.standalone or not ends:
+                # Nobody else counts it: all answers are mixed on one stream.
                 trace.response_bytes = size
         except asyncio.CancelledError:
             trace.outcome = "cancelled"
             raise
         finally:
-            if to is not session.standalone:
+            if ends and to is not session.standalone:
                 to.end()
             session.touch()
 

@@ -36,6 +36,7 @@ from interlock.protocol.versions import LEGACY_VERSIONS, Era
 SESSION_HEADER = "mcp-session-id"
 OPEN_AFTER = 5.0  # seconds of silence after which a waiting client gets a stream with comments
 PRIMED_SINCE = "2025-11-25"
+BATCHING = "2025-03-26"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,10 @@ class StreamableHTTP:
                 case "POST":
                     message = await self._read(arrival, receive)
                     request_id = message.id if isinstance(message, jsonrpc.Request) else None
-                    await self._post(arrival, message, receive, send)
+                    if isinstance(message, list):
+                        await self._batch(scope, arrival, message, receive, send)
+                    else:
+                        await self._post(arrival, message, receive, send)
                 case "GET":
                     await self._get(arrival, receive, send)
                 case "DELETE":
@@ -86,12 +90,17 @@ class StreamableHTTP:
         finally:
             self._entry.close(trace)
 
-    async def _read(self, arrival: Arrival, receive: Receive) -> jsonrpc.Message:
+    async def _read(
+        self, arrival: Arrival, receive: Receive
+    ) -> jsonrpc.Message | list[jsonrpc.Message]:
         check_content_type(arrival.headers)
         body = await read_body(arrival.headers, receive, self._entry.max_body)
         arrival.trace.request_bytes = len(body)
-        message = jsonrpc.parse(body)
-        self._entry.describe(arrival.trace, message)
+        message = jsonrpc.parse_any(body)
+        if isinstance(message, list):
+            arrival.trace.method = "batch"
+        else:
+            self._entry.describe(arrival.trace, message)
         return message
 
     async def _post(
@@ -157,6 +166,46 @@ class StreamableHTTP:
         )
         # A legacy client that leaves has not cancelled: its call goes on and can be resumed.
         await asyncio.wait({task})
+        self._legacy.sessions.keep(session, stream)
+
+    async def _batch(
+        self,
+        scope: Scope,
+        arrival: Arrival,
+        messages: list[jsonrpc.Message],
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Serve many messages of one POST; their answers come on one stream as they are ready."""
+        session = self._session(arrival)
+        arrival.trace.era = Era.LEGACY
+        if session.version != BATCHING or not _accept(arrival.headers).sse:
+            raise BadInput(f"Batches need protocol version {BATCHING} and an event stream.")
+        stream = session.open_stream()
+        tasks: set[asyncio.Task[None]] = set()
+        for message in messages:
+            if isinstance(message, jsonrpc.Request):
+                trace = self._entry.part(scope, arrival.trace, message)
+                task = self._legacy.start(session, message, stream, trace, ends=False)
+                task.add_done_callback(lambda _, trace=trace: self._entry.close(trace))
+                tasks.add(task)
+            elif isinstance(message, jsonrpc.Response):
+                session.answered(message)
+            else:
+                await self._legacy.notified(session, message)
+        if not tasks:
+            session.forget(stream)
+            arrival.trace.http_status = HTTPStatus.ACCEPTED
+            await send_body(send, HTTPStatus.ACCEPTED, b"", ())
+            return
+
+        async def end() -> None:
+            await asyncio.wait(tasks)
+            stream.end()
+
+        ending = asyncio.create_task(end())
+        await until_gone(receive, self._events(arrival, stream, send, {}))
+        await asyncio.wait({ending})
         self._legacy.sessions.keep(session, stream)
 
     async def _initialize(

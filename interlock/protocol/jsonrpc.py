@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from interlock.errors import BadMessage, InterlockError, RPCError
-from interlock.protocol.json import JSONObject, as_object, loads_strict
+from interlock.protocol.json import JSONObject, as_list, as_object, loads_strict
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
+MAX_BATCH = 100  # messages; each of them is a call of its own
 
 RequestId: TypeAlias = str | int
 
@@ -51,10 +52,21 @@ def parse(body: bytes) -> Message:
     return read(loads_strict(body))
 
 
+def parse_any(body: bytes) -> Message | list[Message]:
+    """Read one message, or a batch of them, which 2025-03-26 alone has. Raises as `parse` does."""
+    value = loads_strict(body)
+    messages = as_list(value)
+    if messages is None:
+        return read(value)
+    if not 0 < len(messages) <= MAX_BATCH:
+        raise BadMessage(f"A batch holds 1 to {MAX_BATCH} messages.")
+    return [read(each) for each in messages]
+
+
 def read(value: Any) -> Message:
     """Read one message from parsed JSON. Raises BadMessage."""
     if isinstance(value, list):
-        raise BadMessage("Batches are not part of MCP; send each message by itself.")
+        raise BadMessage("Batches are not part of this version; send each message by itself.")
     message = as_object(value)
     if message is None or message.get("jsonrpc") != "2.0":
         raise BadMessage('A message is a JSON object with "jsonrpc": "2.0".')

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from interlock.errors import InterlockError, UpstreamFailed, UpstreamUnavailable
-from interlock.protocol.json import JSONObject, as_object, dumps, loads
+from interlock.protocol.json import JSONObject, as_list, as_object, dumps, loads
 from interlock.protocol.versions import META_SUBSCRIPTION
 from interlock.telemetry.logs import get_logger
 from interlock.upstreams.channel import Channel
@@ -78,16 +78,21 @@ class DuplexLink:
     def receive(self, text: bytes) -> None:
         """Take one message from the channel; what is not JSON-RPC is dropped and logged."""
         try:
-            message = as_object(loads(text))
+            value = loads(text)
         except ValueError:
-            message = None
+            value = None
+        # Servers of 2025-03-26 may send several messages together.
+        for message in as_list(value) or (value,):
+            self._take(as_object(message), len(text))
+
+    def _take(self, message: JSONObject | None, size: int) -> None:
         method = message.get("method") if message is not None else None
         if message is not None and isinstance(method, str):
             self._owner(message)(message)
         elif message is not None and method is None and "id" in message:
             self._answer(message)
         else:
-            log.warning("upstream.not_a_message", server=self._name, size=len(text))
+            log.warning("upstream.not_a_message", server=self._name, size=size)
 
     def closed(self, reason: InterlockError) -> None:
         """Fail every exchange that waits, and say once that the link ended."""

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from itertools import count
 
 from interlock.errors import UpstreamFailed, UpstreamUnavailable
-from interlock.protocol.json import JSONObject, as_object, dumps, loads
+from interlock.protocol.json import JSONObject, as_list, as_object, dumps, loads
 from interlock.protocol.sse import EventReader, ServerSentEvent
 from interlock.upstreams.connections import ConnectionFailed, HTTPClient, HTTPResponse
 from interlock.upstreams.definition import HTTPTarget
@@ -209,11 +209,14 @@ async def _messages(response: HTTPResponse, cursor: _Cursor) -> AsyncGenerator[J
             if not event.data or event.event != "message":
                 continue
             try:
-                message = as_object(loads(event.data))
+                value = loads(event.data)
             except ValueError:
-                message = None
-            if message is not None:
-                yield message
+                continue
+            # Servers of 2025-03-26 may send several messages together.
+            for each in as_list(value) or (value,):
+                message = as_object(each)
+                if message is not None:
+                    yield message
 
 
 def _content_type(response: HTTPResponse) -> str:

@@ -360,6 +360,37 @@ async def test_an_event_that_is_not_kept_cannot_be_resumed(
     assert answer.status_code == 404
 
 
+async def test_a_batch_is_answered_on_one_stream_by_the_one_version_that_has_batches(
+    gateway: RunningProgram,
+) -> None:
+    params = {**INITIALIZE["params"], "protocolVersion": "2025-03-26"}
+    head = {**bearer(gateway.key), "accept": BOTH}
+    opened = await gateway.client.post(PATH, json={**INITIALIZE, "params": params}, headers=head)
+    head["mcp-session-id"] = opened.headers["mcp-session-id"]
+    said = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    calls = [request(*ECHO, number=1), request(*LOGGING, number=2), request("nowhere", number=3)]
+
+    answer = await gateway.client.post(PATH, json=[said, *calls], headers=head)
+    told = await gateway.client.post(PATH, json=[said, said], headers=head)
+
+    found = [message for _, message in await all_of(answer)]
+    answers = {each["id"]: each for each in found if "id" in each}
+    assert set(answers) == {1, 2, 3}
+    assert answers[1]["result"]["content"][0]["text"] == "hi"
+    assert answers[3]["error"]["code"] == -32601
+    assert [each["method"] for each in found if "id" not in each].count("notifications/message") > 0
+    assert (told.status_code, told.content) == (202, b"")
+
+
+async def test_a_batch_is_refused_by_versions_that_have_none(
+    gateway: RunningProgram, session: dict[str, str]
+) -> None:
+    answer = await gateway.client.post(PATH, json=[request("ping")], headers=session)
+
+    assert answer.status_code == 400
+    assert "Batches need protocol version 2025-03-26" in answer.json()["error"]["message"]
+
+
 async def test_cancelling_a_call_ends_it_and_frees_its_id(
     gateway: RunningProgram, session: dict[str, str]
 ) -> None:

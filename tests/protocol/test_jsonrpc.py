@@ -1,5 +1,6 @@
 """JSON-RPC envelopes: what is read as which message, what is refused, and what is written."""
 
+import json
 from typing import Any
 
 import pytest
@@ -28,6 +29,22 @@ def test_an_id_with_a_result_or_an_error_is_a_response(outcome: JSONObject) -> N
     message = {"jsonrpc": "2.0", "id": 7, **outcome}
 
     assert Response(7, message) == jsonrpc.read(message)
+
+
+def test_a_batch_is_read_message_by_message_where_it_may_be_one() -> None:
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    body = json.dumps([ping, {"jsonrpc": "2.0", "method": "notifications/x"}]).encode()
+
+    assert jsonrpc.parse_any(body) == [Request(1, "ping", {}), Notification("notifications/x", {})]
+    assert jsonrpc.parse_any(json.dumps(ping).encode()) == Request(1, "ping", {})
+
+
+@pytest.mark.parametrize("count", [0, jsonrpc.MAX_BATCH + 1])
+def test_a_batch_of_none_or_too_many_is_refused(count: int) -> None:
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+
+    with pytest.raises(BadMessage, match=f"1 to {jsonrpc.MAX_BATCH} messages"):
+        jsonrpc.parse_any(json.dumps([ping] * count).encode())
 
 
 def test_params_may_be_left_out() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from interlock.errors import RPCError, TooLarge, UpstreamFailed, UpstreamUnavailable
 from interlock.protocol import jsonrpc
-from interlock.protocol.json import JSONObject
+from interlock.protocol.json import JSONObject, dumps
 from interlock.protocol.versions import META_SUBSCRIPTION
 from interlock.upstreams.duplex import DuplexLink
 from tests.upstreams.fakes import FakeServer, Listener, connected, dying, silent, speaking
@@ -174,6 +174,19 @@ async def test_what_names_an_exchange_that_has_ended_belongs_to_no_other() -> No
 
     assert calling.heard == []
     assert [method for method, _ in session.heard] == ["notifications/progress"]
+    await link.close()
+
+
+async def test_messages_that_come_together_are_taken_one_by_one() -> None:
+    session, calling = Listener(), Listener()
+    link, server = connected(silent, session)
+    asked = await begun(link, server, call(1), calling)
+
+    progress = jsonrpc.notification("notifications/progress", {"progressToken": 1, "progress": 1})
+    server.say(dumps([progress, jsonrpc.result(1, {"done": True})]))
+
+    assert (await asked)["result"] == {"done": True}
+    assert [method for method, _ in calling.heard] == ["notifications/progress"]
     await link.close()
 
 
