@@ -6,6 +6,7 @@ from interlock.errors import RPCError
 from interlock.gateway.changes import RESOURCE_UPDATED, Changes, Listener, Subscriptions
 from interlock.gateway.table import KINDS
 from interlock.protocol.json import JSONObject
+from interlock.protocol.versions import META_SUBSCRIPTION
 from tests.gateway.offers import server
 
 TOOLS = "notifications/tools/list_changed"
@@ -127,6 +128,17 @@ async def test_an_update_reaches_each_subscriber_under_the_uri_that_it_knows() -
     assert first.heard == [(RESOURCE_UPDATED, {"uri": "u", "_meta": {"kept": 1}})]
     assert second.heard == [(RESOURCE_UPDATED, {"uri": "u#~a", "_meta": {"kept": 1}})]
     assert other.heard == []
+
+
+async def test_an_update_loses_the_id_of_our_own_stream_to_the_server() -> None:
+    """A client would take it for one of its own."""
+    made, _ = subscriptions()
+    ear = Ear()
+    await made.add(A, "u", "c1", "u", ear)
+    made.updated(A.id, {"uri": "u", "_meta": {META_SUBSCRIPTION: 7}})
+    made.updated(A.id, {"uri": "u", "_meta": {META_SUBSCRIPTION: 7, "kept": 1}})
+
+    assert [params for _, params in ear.heard] == [{"uri": "u"}, {"uri": "u", "_meta": {"kept": 1}}]
 
 
 async def test_updates_that_nobody_subscribed_to_go_nowhere() -> None:
