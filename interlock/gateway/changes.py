@@ -18,6 +18,7 @@ LIST_CHANGED: dict[Kind, str] = {
     "resourceTemplates": "notifications/resources/list_changed",
 }
 RESOURCE_UPDATED = "notifications/resources/updated"
+OF_CHANGES = frozenset({*LIST_CHANGED.values(), RESOURCE_UPDATED})
 
 Announce: TypeAlias = Callable[[str, JSONObject], None]
 

@@ -14,7 +14,12 @@ from interlock.gateway.changes import Changes, Listener, Subscriptions
 from interlock.gateway.clients import LOG_LEVELS, ClientSession, ClientSessions, facts_of
 from interlock.gateway.entry import Arrival
 from interlock.gateway.own_sessions import OwnSessions
-from interlock.gateway.pipeline import Pipeline, ResourceNotFound, find_target
+from interlock.gateway.pipeline import (
+    Pipeline,
+    ResourceNotFound,
+    check_declared,
+    find_target,
+)
 from interlock.gateway.streams import Stream
 from interlock.gateway.table import RouteTable, View
 from interlock.gateway.tasks import Tasks
@@ -216,6 +221,7 @@ class LegacyClients:
     async def _subscribe(self, session: ClientSession, own: OwnSessions, call: Call) -> JSONObject:
         target, _ = find_target(call)
         call.trace.server = target.server.name
+        check_declared(target.server, call.method)
         exposed, is_end = str(call.params.get("uri")), call.method == "resources/unsubscribe"
         if target.server.upstream.eras is None:
             await target.server.upstream.start()

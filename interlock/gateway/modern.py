@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 from interlock.errors import BadInput, InterlockError, RPCError
 from interlock.gateway.call import Call, Trace
+from interlock.gateway.changes import OF_CHANGES
 from interlock.gateway.clients import LOG_LEVELS, is_at_least
 from interlock.gateway.entry import Arrival
 from interlock.gateway.listening import Listening
@@ -72,7 +73,8 @@ class _RequestCaller:
     level: str | None
 
     def notify(self, method: str, params: JSONObject) -> None:
-        if method == "notifications/progress" and not self.has_token:
+        if method in OF_CHANGES or (method == "notifications/progress" and not self.has_token):
+            # Changes are told on the streams that ask for them, and on no call's own.
             return
         if method == "notifications/message" and not (
             self.level is not None and is_at_least(params.get("level"), self.level)

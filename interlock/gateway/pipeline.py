@@ -56,7 +56,9 @@ class Pipeline:
     def _route(self, call: Call) -> tuple[Target, JSONObject]:
         if call.method in OF_ONE_TASK:
             return self._tasks.find(call.principal, call.view, call.params)
-        return find_target(call)
+        target, params = find_target(call)
+        check_declared(target.server, call.method)
+        return target, params
 
     async def _send(self, call: Call, target: Target, params: JSONObject) -> JSONObject:
         if not has_tasks(target.server):
@@ -79,6 +81,26 @@ class Pipeline:
         if call.era is Era.LEGACY:
             return page
         return cacheable(call.view, page)
+
+
+def check_declared(server: ServerEntry, method: str) -> None:
+    """Refuse a request whose capability its server did not declare. Raises RPCError.
+
+    Servers from before a capability could be declared are asked all the same.
+    """
+    if server.catalogue is None:
+        return
+    facts = server.catalogue.facts
+    resources = as_object(facts.capabilities.get("resources")) or {}
+    match method:
+        case "completion/complete":
+            is_declared = "completions" in facts.capabilities or facts.version == "2024-11-05"
+        case "resources/subscribe":
+            is_declared = facts.era is Era.MODERN or resources.get("subscribe") is True
+        case _:
+            return
+    if not is_declared:
+        raise RPCError(jsonrpc.METHOD_NOT_FOUND, f"{server.name} does not offer {method}.")
 
 
 def cacheable(view: View, result: JSONObject) -> JSONObject:

@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from interlock.errors import BadInput, InterlockError
+from interlock.errors import BadInput, BadMessage, InterlockError
 from interlock.gateway.clients import ClientSession
 from interlock.gateway.entry import Arrival, Entry
 from interlock.gateway.http import (
@@ -177,10 +177,13 @@ class StreamableHTTP:
         send: Send,
     ) -> None:
         """Serve many messages of one POST; their answers come on one stream as they are ready."""
-        session = self._session(arrival)
         arrival.trace.era = Era.LEGACY
-        if session.version != BATCHING or not _accept(arrival.headers).sse:
-            raise BadInput(f"Batches need protocol version {BATCHING} and an event stream.")
+        session = self._session(arrival) if SESSION_HEADER in arrival.headers else None
+        if session is None or session.version != BATCHING or not _accept(arrival.headers).sse:
+            raise BadMessage(
+                f"Batches need a session of protocol version {BATCHING} and an event stream; "
+                "send each message by itself."
+            )
         stream = session.open_stream()
         tasks: set[asyncio.Task[None]] = set()
         for message in messages:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ HEALTH_INTERVAL = 30.0  # seconds between two looks at a quiet server
 HEALTH_DEADLINE = 10.0  # seconds
 MAX_MISSED = 3  # looks without an answer after which a server is started anew
 REFRESH_INTERVAL = 300.0  # seconds after which lists that announce no changes are read again
+SPREAD = 1.25  # times an interval at most, so that many servers are not asked at one moment
 SETTLE = 0.05  # seconds in which announcements of changes are gathered into one reading
 
 
@@ -75,7 +77,7 @@ class ServerRunner:
         self._is_down = False
         self._is_stale = False
         self._retry_now = False
-        self._refreshed = 0.0
+        self._refresh_at = 0.0
         self._missed = 0
         self._wanted: frozenset[str] = frozenset()
         self._listening: asyncio.Task[None] | None = None
@@ -166,7 +168,7 @@ class ServerRunner:
         await self._read_variants()
         while not self._is_down:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HEALTH_INTERVAL):
+                async with asyncio.timeout(spread(HEALTH_INTERVAL)):
                     await self._wake.wait()
             self._wake.clear()
             if self._is_down:
@@ -188,7 +190,7 @@ class ServerRunner:
         try:
             self.health.response_ms = await self.measure()
             self._missed = 0
-            if time.monotonic() - self._refreshed > REFRESH_INTERVAL:
+            if time.monotonic() > self._refresh_at:
                 await self._refresh()
         except UpstreamFailed as failure:
             self._fail(failure)
@@ -228,7 +230,7 @@ class ServerRunner:
                 catalogue = await read_catalogue(session, name, self.catalogue)
         except TimeoutError:
             raise UpstreamUnavailable(f"{name} did not list what it offers in time.") from None
-        self._refreshed = time.monotonic()
+        self._refresh_at = time.monotonic() + spread(REFRESH_INTERVAL)
         self.health.response_ms = (time.perf_counter() - started) * 1000
         self._seen.clear()
         if catalogue != self.catalogue:
@@ -342,16 +344,18 @@ class ServerRunner:
         wanted = _filter(session.facts.capabilities, self._wanted)
         old = self._listening
         self._listening = None
-        if wanted:
-            ready = asyncio.Event()
-            self._listening = asyncio.create_task(self._listen(session, wanted, ready))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HEALTH_DEADLINE):
-                    await ready.wait()
-        if old is not None:
-            # The new stream is open by now, so that nothing is missed between the two.
-            old.cancel()
-            await asyncio.gather(old, return_exceptions=True)
+        try:
+            if wanted:
+                ready = asyncio.Event()
+                self._listening = asyncio.create_task(self._listen(session, wanted, ready))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(HEALTH_DEADLINE):
+                        await ready.wait()
+        finally:
+            if old is not None:
+                # The new stream is open by now, so that nothing is missed between the two.
+                old.cancel()
+                await asyncio.gather(old, return_exceptions=True)
 
     async def _listen(
         self, session: ModernSession, wanted: JSONObject, ready: asyncio.Event
@@ -374,6 +378,11 @@ class ServerRunner:
             await asyncio.sleep(1)
             self._is_stale = True
             self._wake.set()
+
+
+def spread(interval: float) -> float:
+    """Return an interval between polls, a little longer than `interval` and never the same."""
+    return interval * random.uniform(1, SPREAD)  # noqa: S311 -- it hides nothing
 
 
 def _filter(capabilities: JSONObject, uris: frozenset[str]) -> JSONObject:

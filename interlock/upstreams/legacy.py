@@ -12,6 +12,7 @@ from interlock.upstreams.port import (
     ClientFacts,
     Headers,
     Link,
+    Nobody,
     Peer,
     ProtocolBroken,
     ServerFacts,
@@ -29,6 +30,7 @@ class LegacySession:
         self._client = client
         self._peer = peer
         self._talk = Conversation(link)
+        self._callers: list[Caller] = []
         self._asks: dict[jsonrpc.RequestId, asyncio.Task[None]] = {}
         self.facts = ServerFacts(Era.LEGACY, LATEST_LEGACY, {}, {})
         self.log_level: str | None = None
@@ -81,7 +83,13 @@ class LegacySession:
             else:
                 self._heard(message)
 
-        return await self._talk.call(method, params, hear, headers)
+        if isinstance(caller, Nobody):
+            return await self._talk.call(method, params, hear, headers)
+        self._callers.append(caller)
+        try:
+            return await self._talk.call(method, params, hear, headers)
+        finally:
+            self._callers.remove(caller)
 
     async def notify(self, method: str, params: JSONObject) -> None:
         """Send a notification."""
@@ -114,6 +122,9 @@ class LegacySession:
         asked = message["id"]
         if not isinstance(asked, str | int):
             return
+        if caller is None and len(self._callers) == 1:
+            # Many servers ask on the session's own stream what a call of theirs wants to know.
+            caller = self._callers[0]
         task = self._talk.spawn(self._reply(message, caller))
         self._asks[asked] = task
         task.add_done_callback(lambda _: self._asks.pop(asked, None))

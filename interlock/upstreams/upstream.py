@@ -10,6 +10,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 
 from interlock.errors import TooMany, UpstreamFailed, UpstreamUnavailable
 from interlock.protocol.json import JSONObject
@@ -31,6 +32,7 @@ from interlock.upstreams.probe import Opened, Probe
 from interlock.upstreams.streamable_http import HTTPRefused
 
 SHARED = "shared"
+_DENIED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +246,9 @@ class Upstream:
             try:
                 return await probe.open(connector, known)
             except HTTPRefused as refusal:
+                if refusal.code in _DENIED:
+                    # The next transport would only hide that a credential is missing.
+                    raise
                 # A legacy SSE server refuses the POST of the newer transport: try the next one.
                 failure = refusal
         raise failure or UpstreamUnavailable(f"{self.name} has no transport.")

@@ -388,7 +388,7 @@ async def test_a_batch_is_refused_by_versions_that_have_none(
     answer = await gateway.client.post(PATH, json=[request("ping")], headers=session)
 
     assert answer.status_code == 400
-    assert "Batches need protocol version 2025-03-26" in answer.json()["error"]["message"]
+    assert "a session of protocol version 2025-03-26" in answer.json()["error"]["message"]
 
 
 async def test_cancelling_a_call_ends_it_and_frees_its_id(

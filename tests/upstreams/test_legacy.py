@@ -112,6 +112,25 @@ async def test_a_question_outside_of_calls_is_put_to_the_sessions_client() -> No
     await session.close()
 
 
+async def test_a_question_on_the_sessions_own_stream_is_put_to_the_only_calls_client() -> None:
+    peer, client = Listener({"of": "the session"}), Listener({"of": "the call"})
+    session, server = session_with(silent, peer)
+    call = asyncio.create_task(session.request("tools/call", {"name": "t"}, client))
+    request = await server.next()
+
+    session.hear(jsonrpc.request("q", "elicitation/create", {"message": "Sure?"}))
+
+    assert await server.next() == jsonrpc.result("q", {"of": "the call"})
+    assert peer.questions.empty()
+    server.answer(request, {})
+    await call
+
+    session.hear(jsonrpc.request("r", "roots/list", None))
+
+    assert await server.next() == jsonrpc.result("r", {"of": "the session"})
+    await session.close()
+
+
 async def test_a_clients_refusal_reaches_the_server_as_its_error() -> None:
     session, server = session_with(silent, Listener(RPCError(-1, "User rejected", {"x": 1})))
 

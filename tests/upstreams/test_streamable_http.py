@@ -469,7 +469,9 @@ async def test_a_server_without_a_stream_of_its_own_says_so_once() -> None:
 @pytest.mark.parametrize(
     ("asked", "kept"), [(0, 0.1), (50, 0.1), (100, 0.1), (2500, 2.5), (600_000, 600.0)]
 )
-def test_a_server_is_asked_no_sooner_than_it_wants_and_never_at_once(asked: int, kept: float) -> None:
+def test_a_server_is_asked_no_sooner_than_it_wants_and_never_at_once(
+    asked: int, kept: float
+) -> None:
     cursor = streamable_http._Cursor()
 
     cursor.advance(streamable_http.ServerSentEvent(retry=asked))

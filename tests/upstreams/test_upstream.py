@@ -350,10 +350,13 @@ async def test_a_server_that_no_longer_speaks_what_was_remembered_is_asked_again
 
 
 class Refusing:
-    """A connector to an address that speaks another transport."""
+    """A connector to an address that speaks another transport, or wants a credential."""
+
+    def __init__(self, code: int = 405) -> None:
+        self.code = code
 
     async def connect(self, hear: Hear, ended: Ended) -> Link:
-        raise HTTPRefused("fake answered HTTP 405. Check its url.", 405)
+        raise HTTPRefused(f"fake answered HTTP {self.code}.", self.code)
 
 
 async def test_an_address_that_refuses_one_transport_is_tried_with_the_next() -> None:
@@ -365,6 +368,15 @@ async def test_an_address_that_refuses_every_transport_says_so() -> None:
     async with upstream_to(Refusing(), Refusing(), eras=None) as upstream:
         with pytest.raises(HTTPRefused, match="HTTP 405"):
             await upstream.start()
+
+
+@pytest.mark.parametrize("code", [401, 403])
+async def test_an_address_that_wants_a_credential_is_not_tried_with_the_next(code: int) -> None:
+    other = FakeConnector(speaking(MODERN))
+    async with upstream_to(Refusing(code), other, eras=None) as upstream:
+        with pytest.raises(HTTPRefused, match=f"HTTP {code}"):
+            await upstream.start()
+    assert other.servers == []
 
 
 async def test_a_blocked_server_is_not_called_and_says_why() -> None:
