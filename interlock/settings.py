@@ -97,6 +97,7 @@ class Settings(_Section):
     allowed_hosts: tuple[str, ...] = Field(
         default=(), description="further Host names, comma-separated"
     )
+    workers: int = Field(default=1, ge=1, le=64, description="processes that serve the port")
     data_dir: Path = Path(".interlock")
     database_url: str | None = None
     log_level: LogLevel = "info"

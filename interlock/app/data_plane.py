@@ -10,6 +10,7 @@ from interlock.gateway.bridging import Bridge
 from interlock.gateway.changes import Changes, Subscriptions
 from interlock.gateway.clients import ClientSessions
 from interlock.gateway.entry import Entry
+from interlock.gateway.handover import Handover
 from interlock.gateway.ledger import Ledger
 from interlock.gateway.legacy import LegacyClients
 from interlock.gateway.legacy_sse import LegacySSE
@@ -20,6 +21,7 @@ from interlock.gateway.pipeline import Pipeline
 from interlock.gateway.routes import Endpoints
 from interlock.gateway.streamable_http import StreamableHTTP
 from interlock.gateway.tasks import Tasks
+from interlock.registry.hosted import Host
 from interlock.registry.links import Links
 from interlock.registry.registry import Registry
 from interlock.registry.store import ServerStore
@@ -39,6 +41,7 @@ class DataPlane:
 
     settings: Settings
     station: Station
+    changes: Changes
     registry: Registry
     legacy: LegacyClients
     modern: ModernClients
@@ -61,12 +64,25 @@ class DataPlane:
                 await self.legacy.expire(idle)
                 await self.registry.expire(idle)
                 await ground.keys.flush_last_used()
+                if self.settings.workers > 1:
+                    # Other processes have noted when they saw keys used.
+                    await ground.keys.load()
             except InterlockError as fault:
                 log_failure(log, "housekeeping.failed", fault)
 
 
-async def open_data_plane(settings: Settings, ground: Ground, stack: AsyncExitStack) -> DataPlane:
-    """Build the data plane; no server is started yet."""
+async def open_data_plane(
+    settings: Settings,
+    ground: Ground,
+    stack: AsyncExitStack,
+    handover: Handover,
+    host: Host | None = None,
+) -> DataPlane:
+    """Build the data plane; no server is started yet.
+
+    `handover` knows the other processes of the gateway; `host` is the one that hosts the stdio
+    servers, where that is another one.
+    """
     station = Station(settings.station)
     stack.push_async_callback(station.close)
     client = HTTPClient()
@@ -81,11 +97,17 @@ async def open_data_plane(settings: Settings, ground: Ground, stack: AsyncExitSt
         subscriptions,
         tasks,
     )
+    registry.host = host
     stack.push_async_callback(registry.close)
-    parking = Parking(ground.vault.keyed_hash("request-state", b""))
+    states_key = ground.vault.keyed_hash("request-state", b"")
+    parking = Parking(states_key, mark=handover.state_mark)
     stack.push_async_callback(parking.close)
     pipeline = Pipeline(Bridge(parking), tasks, settings.gateway.page_size)
-    sessions = ClientSessions(settings.gateway.max_sessions, settings.gateway.resume_bytes)
+    sessions = ClientSessions(
+        settings.gateway.max_sessions,
+        settings.gateway.resume_bytes,
+        mark=handover.session_mark,
+    )
     legacy = LegacyClients(
         pipeline, sessions, changes, subscriptions, tasks, lambda: registry.table
     )
@@ -101,11 +123,11 @@ async def open_data_plane(settings: Settings, ground: Ground, stack: AsyncExitSt
     keep_alive = settings.gateway.keep_alive
 
     endpoints = Endpoints(
-        StreamableHTTP(entry, legacy, modern, keep_alive=keep_alive),
-        LegacySSE(entry, legacy, keep_alive=keep_alive),
+        StreamableHTTP(entry, legacy, modern, handover, keep_alive=keep_alive),
+        LegacySSE(entry, legacy, handover, keep_alive=keep_alive),
         registry.place_of,
     )
-    plane = DataPlane(settings, station, registry, legacy, modern, parking, endpoints)
+    plane = DataPlane(settings, station, changes, registry, legacy, modern, parking, endpoints)
     house = asyncio.create_task(plane.keep_house(ground), name="housekeeping")
 
     async def stop_house() -> None:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,12 +76,43 @@ async def open_ground(settings: Settings, stack: AsyncExitStack) -> Ground:
     database = Database(settings.database_url or sqlite_url(_private_file(settings.data_dir)))
     stack.push_async_callback(database.close)
     await migrate(database)
+    spool = settings.data_dir / "records.spool"
+    _gather_spools(settings.data_dir, spool)
+    return await _ground(settings, database, spool, stack)
+
+
+async def join_ground(settings: Settings, number: int, stack: AsyncExitStack) -> Ground:
+    """Do the same for the further process `number` of a gateway, whose first one keeps the data.
+
+    What has to be closed goes onto `stack`. Raises InterlockError.
+    """
+    path = settings.data_dir / "interlock.db"
+    database = Database(settings.database_url or sqlite_url(path))
+    stack.push_async_callback(database.close)
+    spool = settings.data_dir / f"records-{number}.spool"
+    return await _ground(settings, database, spool, stack)
+
+
+def _gather_spools(data_dir: Path, spool: Path) -> None:
+    """Take over what processes left behind that may not be started again."""
+    for left in sorted(data_dir.glob("records-*.spool")):
+        with spool.open("ab") as own, left.open("rb") as other:
+            if own.tell():
+                # A crash may have left the last line without its end.
+                own.write(b"\n")
+            shutil.copyfileobj(other, own)
+        left.unlink()
+
+
+async def _ground(
+    settings: Settings, database: Database, spool: Path, stack: AsyncExitStack
+) -> Ground:
     vault = await open_vault(database, setting=settings.master_key, data_dir=settings.data_dir)
     keys = KeyRing(database, vault)
     await keys.load()
     stack.push_async_callback(keys.flush_last_used)
     records = RecordStore(database)
-    writer = RecordWriter(records, settings.audit, spool=settings.data_dir / "records.spool")
+    writer = RecordWriter(records, settings.audit, spool=spool)
     await stack.enter_async_context(writer)
     return Ground(
         database=database,

@@ -8,22 +8,28 @@ from pathlib import Path
 from fastapi import Request
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from interlock.app import landing, rest_records
+from interlock.app.bulletin import Announced, Bulletin
 from interlock.app.control import control_app
 from interlock.app.data_plane import DataPlane, open_data_plane
+from interlock.app.door import Door, KeeperDoor
+from interlock.app.echo import Echo
 from interlock.app.first_start import FirstStart, leave_credentials, prepare
+from interlock.app.front import front, handover_to
 from interlock.app.ground import Ground, open_ground
+from interlock.app.sockets import Doors
 from interlock.app.strict_body import StrictBody
 from interlock.audit import api as audit_api
 from interlock.errors import BadInput, Unavailable
 from interlock.exports import api as exports_api
 from interlock.exports import source_api
 from interlock.gateway.catalogue import GATEWAY
+from interlock.gateway.handover import KEEPER, Handover
 from interlock.gateway.ledger import Ledger
-from interlock.gateway.perimeter import Perimeter, allowed_hosts, is_loopback
+from interlock.gateway.perimeter import is_loopback
+from interlock.gateway.relay import Relay
 from interlock.identity import api as identity_api
 from interlock.identity.entities import Project
 from interlock.identity.principal import Role
@@ -41,7 +47,6 @@ SAMPLE = ServerDefinition(
     StdioTarget(sys.executable, ("-m", "interlock.station.sample_server")),
     description="A small bundled server, so that the first call works at once.",
 )
-_LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +59,16 @@ class Report:
 
 
 class Program:
-    """The program as one ASGI application; `open` it before serving, `close` it after."""
+    """The program as one ASGI application; `open` it before serving, `close` it after.
 
-    def __init__(self, settings: Settings) -> None:
+    With `doors` it is the keeper: the first process of a gateway of several. `door` is then what
+    the others reach of it.
+    """
+
+    def __init__(self, settings: Settings, doors: Doors | None = None) -> None:
         self._settings = settings
+        self._doors = doors
+        self.door: Door | None = None
         self._stack = AsyncExitStack()
         self._plane: DataPlane | None = None
         self._app: ASGIApp | None = None
@@ -94,18 +105,33 @@ class Program:
         allow_open = is_loopback(settings.host)
         if project.open:
             warnings.append(_open_warning(project, allowed=allow_open))
-        plane = await open_data_plane(settings, ground, self._stack)
+        handover = self._handover(ground)
+        plane = await open_data_plane(settings, ground, self._stack, handover)
         plane.registry.allow_open = allow_open
         await plane.registry.start()
         faults = await _take_servers(plane, project, imported, is_first=first is not None)
         self._plane = plane
-        self._app = self._build_app(ground, plane, project, allow_open=allow_open)
+        bulletin = Bulletin(plane.registry, ground.keys) if self._doors is not None else None
+        self._app = app = self._build_app(ground, plane, project, bulletin)
+        if bulletin is not None:
+            echo = Echo(plane.changes, bulletin.tell)
+            self._stack.callback(echo.close)
+            plane.registry.announce = echo.noticed
+            self.door = KeeperDoor(app, bulletin, echo, plane.registry)
         return Report(first, tuple(warnings), tuple(faults))
 
+    def _handover(self, ground: Ground) -> Handover:
+        if self._doors is None:
+            return Handover()
+        relay = Relay(KEEPER, self._doors.paths)
+        self._stack.push_async_callback(relay.close)
+        return handover_to(self._doors, KEEPER, relay, ground)
+
     def _build_app(
-        self, ground: Ground, plane: DataPlane, project: Project, *, allow_open: bool
+        self, ground: Ground, plane: DataPlane, project: Project, bulletin: Bulletin | None
     ) -> ASGIApp:
         settings, registry = self._settings, plane.registry
+        allow_open = registry.allow_open
         gate, logins = ground.gate(settings, allow_open=allow_open)
         sessions = self._rest_sessions(plane)
 
@@ -133,28 +159,17 @@ class Program:
             source_api.gateway_routes(registry, gate, lambda: project),
             landing.routes(settings.address),
         ]
-        control = control_app(routers, lambda: _missing(ground))
+        control: ASGIApp = control_app(routers, lambda: _missing(ground))
+        if bulletin is not None:
+            control = Announced(control, bulletin)
         control = StrictBody(control, settings.gateway.max_body)
         recorded = rest_records.RESTRecords(control, Ledger(ground.writer.add), project.name)
-        mcp = CORSMiddleware(
-            plane.endpoints,
-            allow_origin_regex=_LOOPBACK_ORIGIN if allow_open else None,
-            allow_origins=[f"https://{host}" for host in settings.allowed_hosts],
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["*"],
-            expose_headers=["Mcp-Session-Id", "X-Request-Id"],
-        )
 
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http" and plane.endpoints.is_ours(scope["path"]):
-                await mcp(scope, receive, send)
-            elif scope["type"] == "http" and rest_records.is_recorded(scope):
-                await recorded(scope, receive, send)
-            else:
-                await control(scope, receive, send)
+        async def rest(scope: Scope, receive: Receive, send: Send) -> None:
+            is_recorded = scope["type"] == "http" and rest_records.is_recorded(scope)
+            await (recorded if is_recorded else control)(scope, receive, send)
 
-        hosts = allowed_hosts(settings.host, settings.public_url, settings.allowed_hosts)
-        return Perimeter(app, hosts)
+        return front(settings, plane, rest)
 
     def _rest_sessions(self, plane: DataPlane) -> ProcessSessions:
         async def connect(target: StdioTarget, name: str) -> Conversation:

@@ -1,25 +1,20 @@
 """Serving the program on a socket, from the first request to the last."""
 
 import asyncio
-import socket
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
-
+from interlock.app.door import open_door
 from interlock.app.first_start import FirstStart
+from interlock.app.listening import GatewayServer, uvicorn_config
 from interlock.app.program import Program
-from interlock.errors import BadInput
-from interlock.gateway.listener import guarded_protocol
+from interlock.app.sockets import Doors, bind, doors_of
+from interlock.app.workers import Workers
+from interlock.gateway.handover import KEEPER
 from interlock.settings import Settings
 from interlock.telemetry.logs import configure_logging
-
-DRAIN_SECONDS = 30
-# Longer than clients keep a quiet connection (httpx 5 s, browsers a minute): who closes first while
-# the other sends makes a request fail that cannot be sent again safely.
-KEEP_ALIVE_SECONDS = 75
-BACKLOG = 2048
 
 __all__ = ["FirstStart", "Started", "serve"]
 
@@ -36,23 +31,6 @@ class Started:
     faults: tuple[str, ...]
 
 
-class _Server(uvicorn.Server):
-    """Ends our streams before it waits for requests under way, and says when it listens."""
-
-    def __init__(self, config: uvicorn.Config, program: Program, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._program = program
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._ready()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._program.end_streams()
-        await super().shutdown(sockets)
-
-
 def serve(settings: Settings, *, config: Path | None, announce: Callable[[Started], None]) -> int:
     """Run until a signal ends it, and return the exit code.
 
@@ -66,10 +44,13 @@ def serve(settings: Settings, *, config: Path | None, announce: Callable[[Starte
 async def _serve(
     settings: Settings, config: Path | None, announce: Callable[[Started], None]
 ) -> int:
-    listening = _bind(settings)
+    doors = doors_of(settings)
+    if doors is not None:
+        doors.prepare()
+    listening = bind(settings)
     port = listening.getsockname()[1]
     settings = settings.model_copy(update={"port": port})
-    program = Program(settings)
+    program = Program(settings, doors)
     try:
         report = await program.open(config)
         started = Started(
@@ -80,42 +61,25 @@ async def _serve(
             warnings=report.warnings,
             faults=report.faults,
         )
-        server = _Server(_uvicorn(settings, program), program, lambda: announce(started))
-        await server.serve([listening])
+        async with AsyncExitStack() as stack:
+            ending = await _start_workers(settings, program, doors, stack)
+            config_of_port = uvicorn_config(settings.gateway, program)
+            server = GatewayServer(config_of_port, program, lambda: announce(started), ending)
+            await server.serve([listening])
     finally:
         await program.close()
         listening.close()
     return 0
 
 
-def _uvicorn(settings: Settings, program: Program) -> uvicorn.Config:
-    return uvicorn.Config(
-        program,
-        http=guarded_protocol(settings.gateway),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        backlog=BACKLOG,
-    )
-
-
-def _bind(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # Only where the protocol is named does asyncio turn off Nagle's algorithm, which would hold
-    # back the end of each answer until the client acknowledges its beginning, 40 ms later.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((settings.host, settings.port))
-    except OSError as error:
-        listening.close()
-        raise BadInput(
-            f"{settings.host}:{settings.port} cannot be used: {error.strerror}. "
-            "End what uses it, or choose another port with --port or INTERLOCK_PORT."
-        ) from None
-    return listening
+async def _start_workers(
+    settings: Settings, program: Program, doors: Doors | None, stack: AsyncExitStack
+) -> Callable[[], None] | None:
+    """Start the further processes of a gateway; return what lets them end, if there are any."""
+    if doors is None or program.door is None:
+        return None
+    own = doors.bind(KEEPER)
+    stack.callback(own.close)
+    await stack.enter_async_context(open_door(program.door, own, settings.gateway))
+    workers = await stack.enter_async_context(Workers(settings))
+    return workers.end

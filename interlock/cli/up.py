@@ -18,7 +18,7 @@ app = typer.Typer()
 
 
 @app.command("up")
-def up(
+def up(  # noqa: PLR0913 -- each is an option of the command
     *,
     config: Annotated[
         Path | None, typer.Option("--config", help="A file of servers, as clients write it.")
@@ -33,13 +33,17 @@ def up(
         Path | None,
         typer.Option("--data", help="Where it keeps its data; .interlock if not given."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", help="How many processes serve the port; 1 if not given."),
+    ] = None,
     log_level: Annotated[
         str | None, typer.Option("--log-level", help="debug, info, warning or error.")
     ] = None,
     as_json: JSONOption = False,
 ) -> int:
     """Start the gateway; it runs until it is interrupted."""
-    flags: dict[str, Any] = {"host": host, "port": port, "data_dir": data}
+    flags: dict[str, Any] = {"host": host, "port": port, "data_dir": data, "workers": workers}
     flags["log_level"] = log_level.lower() if log_level else None
     settings = load_settings(flags)
     if config is not None and not config.is_file():

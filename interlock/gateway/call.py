@@ -9,7 +9,7 @@ from interlock.audit.record import Outcome
 from interlock.errors import InterlockError, RPCError
 from interlock.gateway.clients import ClientSession
 from interlock.gateway.own_sessions import OwnSessions
-from interlock.gateway.table import View
+from interlock.gateway.table import ServerEntry, View
 from interlock.identity.principal import Principal
 from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import Era
@@ -76,3 +76,8 @@ class Call:
     session: ClientSession | None = None
     own: OwnSessions | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def scope(self, server: ServerEntry) -> str:
+        """Return the key of the client's own session at a server; empty where it is shared."""
+        owner = self.own.owner(server) if self.own is not None else None
+        return owner.key if owner is not None else ""

@@ -32,7 +32,8 @@ def is_at_least(level: object, minimum: str) -> bool:
 class ClientSession:
     """One legacy session of a client with one endpoint.
 
-    `only` is the one stream of a transport that has no stream for each answer.
+    `only` is the one stream of a transport that has no stream for each answer; `mark` begins the
+    id and says which process of the gateway keeps the session.
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class ClientSession:
         client: ClientFacts,
         version: str,
         only: Stream | None = None,
+        *,
+        mark: str = "",
     ) -> None:
-        self.id = self.new_id()
+        self.id = self.new_id(mark)
         self.principal = principal
         self.project, self.server = place
         self.client = client
@@ -59,9 +62,9 @@ class ClientSession:
         self._asks: dict[jsonrpc.RequestId, asyncio.Future[JSONObject]] = {}
 
     @staticmethod
-    def new_id() -> str:
-        """Return an id that nobody can guess."""
-        return secrets.token_urlsafe(24)
+    def new_id(mark: str = "") -> str:
+        """Return an id that nobody can guess, save the `mark` that it begins with."""
+        return mark + secrets.token_urlsafe(24)
 
     @property
     def owner_key(self) -> str:
@@ -201,10 +204,12 @@ class FinishedStreams:
 class ClientSessions:
     """All legacy sessions; at most `limit` at once.
 
-    Of their finished answers the newest are kept for resuming, in all up to `kept_bytes`.
+    Of their finished answers the newest are kept for resuming, in all up to `kept_bytes`. `mark`
+    begins the sessions' ids.
     """
 
-    def __init__(self, limit: int, kept_bytes: int) -> None:
+    def __init__(self, limit: int, kept_bytes: int, *, mark: str = "") -> None:
+        self.mark = mark
         self._limit = limit
         self._sessions: dict[str, ClientSession] = {}
         self._finished = FinishedStreams(kept_bytes)

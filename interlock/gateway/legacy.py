@@ -94,7 +94,8 @@ class LegacyClients:
             raise BadInput('"params.protocolVersion" must be the version that the client speaks.')
         version = wanted if wanted in LEGACY_VERSIONS else LATEST_LEGACY
         place = arrival.place
-        session = ClientSession(arrival.principal, place, facts_of(params), version, only)
+        facts, mark = facts_of(params), self.sessions.mark
+        session = ClientSession(arrival.principal, place, facts, version, only, mark=mark)
         self.sessions.add(session)
         own = OwnSessions(session, self._table, self._tasks)
         listener = Listener(*place, own.announce, own.mark)

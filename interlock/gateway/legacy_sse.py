@@ -10,6 +10,7 @@ from interlock.errors import BadInput, InterlockError, NotFound, RPCError
 from interlock.gateway.call import Trace
 from interlock.gateway.clients import ClientSession
 from interlock.gateway.entry import Arrival, Entry
+from interlock.gateway.handover import Handover
 from interlock.gateway.http import (
     SSE_HEADERS,
     ClientGone,
@@ -25,7 +26,9 @@ from interlock.gateway.http import (
     until_gone,
 )
 from interlock.gateway.legacy import LegacyClients
+from interlock.gateway.relay import ProcessLost
 from interlock.gateway.streams import Stream
+from interlock.gateway.table import View
 from interlock.identity.principal import Principal
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject
@@ -48,9 +51,12 @@ class _Connection:
 class LegacySSE:
     """Serves the GET that opens a stream, and the POSTs to the endpoint that it names."""
 
-    def __init__(self, entry: Entry, legacy: LegacyClients, *, keep_alive: float) -> None:
+    def __init__(
+        self, entry: Entry, legacy: LegacyClients, handover: Handover, *, keep_alive: float
+    ) -> None:
         self._entry = entry
         self._legacy = legacy
+        self._handover = handover
         self._keep_alive = keep_alive
         self._connections: dict[str, _Connection] = {}
 
@@ -65,14 +71,19 @@ class LegacySSE:
         """Serve the GET; `messages` makes the path for the POSTs from the connection's id."""
         trace = self._entry.trace(scope, "sse")
         trace.era = Era.LEGACY
+        is_recorded_there = False
         try:
             if scope["method"] != "GET":
                 raise MethodNotAllowed(
                     "GET opens the event stream; it names where to POST.", allow="GET"
                 )
             arrival = self._entry.admit(scope, place, trace)
+            process = self._handover.home(arrival.view({}))
+            if process != self._handover.number:
+                is_recorded_there = await self._relay(process, scope, b"", receive, send, trace)
+                return
             connection = _Connection(arrival.principal, arrival.place)
-            marker = ClientSession.new_id()
+            marker = ClientSession.new_id(self._handover.session_mark)
             self._connections[marker] = connection
             try:
                 await until_gone(receive, self._events(connection, send, messages(marker)))
@@ -85,7 +96,17 @@ class LegacySSE:
             trace.fail(fault)
             trace.http_status = await send_failure(send, fault, None, trace.request_id)
         finally:
-            self._entry.close(trace)
+            if not is_recorded_there:
+                self._entry.close(trace)
+
+    async def _relay(
+        self, process: int, scope: Scope, body: bytes, receive: Receive, send: Send, trace: Trace
+    ) -> bool:
+        """Hand a request over; True where the other process writes its record."""
+        is_whole = await self._handover.relay(process, scope, body, receive, send)
+        if not is_whole:
+            trace.fail(ProcessLost("The answer broke off."))
+        return is_whole
 
     async def _events(self, connection: _Connection, send: Send, endpoint: str) -> None:
         start = {"type": "http.response.start", "status": HTTPStatus.OK, "headers": SSE_HEADERS}
@@ -100,11 +121,18 @@ class LegacySSE:
         """Serve a POST to the endpoint of a connection."""
         trace = self._entry.trace(scope, "sse")
         trace.era = Era.LEGACY
-        is_recorded_later = False
+        is_recorded_elsewhere = False
         try:
             if scope["method"] != "POST":
                 raise MethodNotAllowed("Messages are sent by POST.")
             arrival = self._entry.admit(scope, place, trace)
+            process = self._handover.of_session(_marker(scope))
+            if process != self._handover.number:
+                body = await read_body(arrival.headers, receive, self._entry.max_body)
+                is_recorded_elsewhere = await self._relay(
+                    process, scope, body, receive, send, trace
+                )
+                return
             connection = self._find(scope, arrival)
             check_content_type(arrival.headers)
             body = await read_body(arrival.headers, receive, self._entry.max_body)
@@ -112,7 +140,7 @@ class LegacySSE:
             message = jsonrpc.parse(body)
             self._entry.describe(trace, message)
             trace.http_status = HTTPStatus.ACCEPTED
-            is_recorded_later = await self._take(connection, arrival, message, trace)
+            is_recorded_elsewhere = await self._take(connection, arrival, message, trace)
             await send_body(send, HTTPStatus.ACCEPTED, b"", ())
         except InterlockError as fault:
             trace.fail(fault)
@@ -120,13 +148,11 @@ class LegacySSE:
         except ClientGone:
             trace.outcome = "cancelled"
         finally:
-            if not is_recorded_later:
+            if not is_recorded_elsewhere:
                 self._entry.close(trace)
 
     def _find(self, scope: Scope, arrival: Arrival) -> _Connection:
-        query = scope["query_string"].decode("latin-1").split("&")
-        marker = next((part[11:] for part in query if part.startswith("session_id=")), "")
-        connection = self._connections.get(marker)
+        connection = self._connections.get(_marker(scope))
         who = (arrival.principal.kind, arrival.principal.id)
         if (
             connection is None
@@ -150,10 +176,19 @@ class LegacySSE:
         elif isinstance(message, jsonrpc.Notification):
             await self._legacy.notified(session, message)
         else:
+            self._check_home(connection, arrival.view({}))
             task = self._legacy.start(session, message, connection.stream, trace)
             task.add_done_callback(lambda _: self._entry.close(trace))
             return True
         return False
+
+    def _check_home(self, connection: _Connection, view: View) -> None:
+        try:
+            self._handover.check_home(view)
+        except NotFound:
+            # The end of the stream is what makes the client open another.
+            connection.stream.end()
+            raise
 
     def _initialize(
         self, connection: _Connection, arrival: Arrival, message: jsonrpc.Request
@@ -169,3 +204,8 @@ class LegacySSE:
             connection.session = session
             answer = jsonrpc.result(message.id, result)
         connection.stream.send(answer)
+
+
+def _marker(scope: Scope) -> str:
+    query = scope["query_string"].decode("latin-1").split("&")
+    return next((part[11:] for part in query if part.startswith("session_id=")), "")

@@ -164,11 +164,15 @@ class OwnSession:
             told = self._client.tasks.status(principal, self.server_id, params)
             self._client.client.announce(method, told)
         else:
-            self._client.client.notified(method, params)
+            self._client.client.notified(method, self._related(params))
 
     async def asked(self, method: str, params: JSONObject) -> JSONObject:
         """Let the client answer what the server asks outside of any call. Raises RPCError."""
-        return await self._client.client.asked(method, params)
+        answer = await self._client.client.asked(method, self._related(params))
+        return self._client.tasks.unrelated(self._client.client.principal, answer)
+
+    def _related(self, params: JSONObject) -> JSONObject:
+        return self._client.tasks.related(self._client.client.principal, self.server_id, params)
 
     def _exposed(self, server: ServerEntry, params: JSONObject) -> JSONObject:
         view, uri = self._client.view(), params.get("uri")

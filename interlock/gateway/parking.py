@@ -132,10 +132,14 @@ class ParkedCall:
 
 
 class Parking:
-    """All parked calls, and the seal on the states that lead to them."""
+    """All parked calls, and the seal on the states that lead to them.
 
-    def __init__(self, key: bytes, limit: int = 10_000) -> None:
+    `mark` begins every state and says which process of the gateway parked; the seal binds it.
+    """
+
+    def __init__(self, key: bytes, limit: int = 10_000, *, mark: str = "") -> None:
         self._cipher = AESGCM(key)
+        self._mark = mark
         self._limit = limit
         self._calls: dict[str, ParkedCall] = {}
 
@@ -153,14 +157,15 @@ class Parking:
         """Return the state that finds `call` again, for its own request and principal only."""
         nonce = secrets.token_bytes(_NONCE)
         content = dumps({"id": call.id, "expires": call.expires})
-        sealed = nonce + self._cipher.encrypt(nonce, content, call.binding)
-        return base64.urlsafe_b64encode(sealed).decode()
+        sealed = nonce + self._cipher.encrypt(nonce, content, self._bound(call.binding))
+        return self._mark + base64.urlsafe_b64encode(sealed).decode()
 
     def claim(self, state: object, binding: bytes) -> ParkedCall:
         """Return the call that a retry belongs to. Raises StateRefused."""
         try:
-            sealed = _decoded(state)
-            content = loads(self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], binding))
+            sealed = _decoded(state, self._mark)
+            bound = self._bound(binding)
+            content = loads(self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], bound))
         except (InvalidTag, binascii.Error, ValueError):
             raise StateRefused(
                 '"requestState" was changed, or belongs to another caller or request; '
@@ -170,6 +175,9 @@ class Parking:
         if call is None or content["expires"] < time.time():
             raise StateRefused('"requestState" has expired; send the call again without it.')
         return call
+
+    def _bound(self, binding: bytes) -> bytes:
+        return self._mark.encode() + binding
 
     def expire(self) -> None:
         """Cancel the calls whose clients did not come back in time."""
@@ -191,10 +199,10 @@ class Parking:
         await asyncio.gather(*work, return_exceptions=True)
 
 
-def _decoded(state: object) -> bytes:
+def _decoded(state: object, mark: str) -> bytes:
     """Return the bytes of a state. Raises ValueError where we would have spelled them otherwise."""
-    sealed = base64.urlsafe_b64decode(str(state).encode("ascii"))
+    sealed = base64.urlsafe_b64decode(str(state).removeprefix(mark).encode("ascii"))
     # The decoder overlooks much: what is appended or put in between, and bits that no byte needs.
-    if base64.urlsafe_b64encode(sealed).decode() != state:
+    if mark + base64.urlsafe_b64encode(sealed).decode() != state:
         raise ValueError("another spelling of the same bytes")
     return sealed

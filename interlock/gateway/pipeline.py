@@ -55,7 +55,9 @@ class Pipeline:
 
     def _route(self, call: Call) -> tuple[Target, JSONObject]:
         if call.method in OF_ONE_TASK:
-            return self._tasks.find(call.principal, call.view, call.params)
+            target, params = self._tasks.find(call.principal, call.view, call.params)
+            self._tasks.check(call.principal, target, call.scope(target.server))
+            return target, params
         target, params = find_target(call)
         check_declared(target.server, call.method)
         return target, params
@@ -65,7 +67,8 @@ class Pipeline:
             return await self._bridge.send(call, target, params)
         caller = self._tasks.caller(call.principal, target.server, call.caller)
         result = await self._bridge.send(replace(call, caller=caller), target, params)
-        self._tasks.remember(call.principal, target.server.id, result, call.session)
+        scope = call.scope(target.server)
+        self._tasks.remember(call.principal, target.server.id, result, call.session, scope)
         return self._tasks.shown(call.principal, call.view, target, call.method, result)
 
     def _allow(self, call: Call) -> None:

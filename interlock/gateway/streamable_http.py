@@ -10,6 +10,7 @@ from http import HTTPStatus
 from interlock.errors import BadInput, BadMessage, InterlockError
 from interlock.gateway.clients import ClientSession
 from interlock.gateway.entry import Arrival, Entry
+from interlock.gateway.handover import SESSION_HEADER, Handover
 from interlock.gateway.http import (
     JSON_TYPE,
     SSE_HEADERS,
@@ -28,12 +29,12 @@ from interlock.gateway.http import (
 )
 from interlock.gateway.legacy import LegacyClients
 from interlock.gateway.modern import ModernClients, ModernRequest, is_modern
+from interlock.gateway.relay import ProcessLost
 from interlock.gateway.streams import Stream
 from interlock.protocol import jsonrpc
 from interlock.protocol.sse import KEEP_ALIVE, encode
 from interlock.protocol.versions import LEGACY_VERSIONS, Era
 
-SESSION_HEADER = "mcp-session-id"
 OPEN_AFTER = 5.0  # seconds of silence after which a waiting client gets a stream with comments
 PRIMED_SINCE = "2025-11-25"
 BATCHING = "2025-03-26"
@@ -51,9 +52,16 @@ class StreamableHTTP:
     """Serves POST, GET and DELETE of one MCP endpoint."""
 
     def __init__(
-        self, entry: Entry, legacy: LegacyClients, modern: ModernClients, *, keep_alive: float
+        self,
+        entry: Entry,
+        legacy: LegacyClients,
+        modern: ModernClients,
+        handover: Handover,
+        *,
+        keep_alive: float,
     ) -> None:
         self._entry = entry
+        self._handover = handover
         self._legacy = legacy
         self._modern = modern
         self._keep_alive = keep_alive
@@ -64,35 +72,53 @@ class StreamableHTTP:
         """Serve one HTTP request to the endpoint of `place` (project, server or None)."""
         trace = self._entry.trace(scope, "streamable-http")
         request_id: jsonrpc.RequestId | None = None
+        is_recorded_there = False
         try:
             arrival = self._entry.admit(scope, place, trace)
-            match scope["method"]:
-                case "POST":
-                    message = await self._read(arrival, receive)
-                    request_id = message.id if isinstance(message, jsonrpc.Request) else None
-                    if isinstance(message, list):
-                        await self._batch(scope, arrival, message, receive, send)
-                    else:
-                        await self._post(arrival, message, receive, send)
-                case "GET":
-                    await self._get(arrival, receive, send)
-                case "DELETE":
-                    await self._delete(arrival, send)
-                case method:
-                    raise MethodNotAllowed(
-                        f"{method} is not a method of an MCP endpoint.", allow="GET, POST, DELETE"
-                    )
+            body, message = b"", None
+            if scope["method"] == "POST":
+                body, message = await self._read(arrival, receive)
+                request_id = message.id if isinstance(message, jsonrpc.Request) else None
+            process = self._handover.of_message(arrival, message)
+            if process == self._handover.number:
+                await self._serve(scope, arrival, message, receive, send)
+            else:
+                is_recorded_there = await self._handover.relay(process, scope, body, receive, send)
+                if not is_recorded_there:
+                    trace.fail(ProcessLost("The answer broke off."))
         except InterlockError as fault:
             trace.fail(fault)
             trace.http_status = await send_failure(send, fault, request_id, trace.request_id)
         except ClientGone:
             trace.outcome = "cancelled"
         finally:
-            self._entry.close(trace)
+            if not is_recorded_there:
+                self._entry.close(trace)
+
+    async def _serve(
+        self,
+        scope: Scope,
+        arrival: Arrival,
+        message: jsonrpc.Message | list[jsonrpc.Message] | None,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        if isinstance(message, list):
+            await self._batch(scope, arrival, message, receive, send)
+        elif message is not None:
+            await self._post(arrival, message, receive, send)
+        elif scope["method"] == "GET":
+            await self._get(arrival, receive, send)
+        elif scope["method"] == "DELETE":
+            await self._delete(arrival, send)
+        else:
+            raise MethodNotAllowed(
+                f"{scope['method']} is not a method of an MCP endpoint.", allow="GET, POST, DELETE"
+            )
 
     async def _read(
         self, arrival: Arrival, receive: Receive
-    ) -> jsonrpc.Message | list[jsonrpc.Message]:
+    ) -> tuple[bytes, jsonrpc.Message | list[jsonrpc.Message]]:
         check_content_type(arrival.headers)
         body = await read_body(arrival.headers, receive, self._entry.max_body)
         arrival.trace.request_bytes = len(body)
@@ -101,7 +127,7 @@ class StreamableHTTP:
             arrival.trace.method = "batch"
         else:
             self._entry.describe(arrival.trace, message)
-        return message
+        return body, message
 
     async def _post(
         self, arrival: Arrival, message: jsonrpc.Message, receive: Receive, send: Send
@@ -159,6 +185,7 @@ class StreamableHTTP:
             await self._initialize(arrival, message, receive, send)
             return
         session = self._session(arrival)
+        self._handover.check_home(arrival.view({}))
         stream = session.open_stream(is_answer_only=not _accept(arrival.headers).sse)
         task = self._legacy.start(session, message, stream, trace)
         await self._deliver(
@@ -184,6 +211,7 @@ class StreamableHTTP:
                 f"Batches need a session of protocol version {BATCHING} and an event stream; "
                 "send each message by itself."
             )
+        self._handover.check_home(arrival.view({}))
         stream = session.open_stream()
         tasks: set[asyncio.Task[None]] = set()
         for message in messages:

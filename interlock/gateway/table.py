@@ -33,7 +33,8 @@ class ServerEntry:
     """One enabled server of a project; `timeout` in seconds, `reason` says why it is not ok.
 
     `variants` holds what it offers to clients with certain capabilities, by their signature, where
-    that is another catalogue than the one for clients that can be asked nothing.
+    that is another catalogue than the one for clients that can be asked nothing. `process` is the
+    number of the process of the gateway that alone can call it, where that is another one.
     """
 
     id: str
@@ -45,6 +46,7 @@ class ServerEntry:
     reason: str | None = None
     mirrors_headers: bool = False
     variants: Mapping[str, Catalogue] = field(default_factory=dict[str, Catalogue])
+    process: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ async def _of(
     try:
         for _ in range(MAX_PAGES):
             page = await bridge.send(replace(call, params=params), Target(server, ""), params)
-            found += tasks.own(call.principal, server, page.get("tasks"))
+            found += tasks.own(call.principal, server, page.get("tasks"), call.scope(server))
             if page.get("nextCursor") is None:
                 return found
             params = {"cursor": page["nextCursor"]}

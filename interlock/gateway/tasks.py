@@ -27,6 +27,7 @@ RELATED = "io.modelcontextprotocol/related-task"
 TASK_STATUS = "notifications/tasks/status"
 OF_ONE_TASK = frozenset({"tasks/get", "tasks/result", "tasks/cancel", "tasks/update"})
 MAX_REMEMBERED = 10_000
+MAX_NAMESAKES = 100  # tasks of one id in different sessions of a server
 
 
 class UnknownTask(BadInput):
@@ -46,11 +47,14 @@ class Tasks:
 
     A handle is the same each time, needs no memory, and outlives a restart. Only `tasks/list` and
     status notifications depend on what is remembered.
+
+    A `scope` is the key of a client's own session with the server, empty for the shared one: where
+    sessions are processes of their own, tasks of different sessions may have the same id.
     """
 
     def __init__(self, key: bytes) -> None:
         self._cipher = AESSIV(key)
-        self._made: OrderedDict[tuple[str, str], _Made] = OrderedDict()
+        self._made: OrderedDict[tuple[str, str], dict[str, _Made]] = OrderedDict()
 
     def handle(self, principal: Principal, server_id: str, task_id: str) -> str:
         """Return the id by which this caller, and no other, reaches a task."""
@@ -80,7 +84,16 @@ class Tasks:
         for server in view.servers:
             if server.id == server_id:
                 return Target(server, task_id), {**params, "taskId": task_id}
-        raise UnknownTask('"params.taskId" is not the id of a task of yours at this endpoint.')
+        raise _unknown()
+
+    def check(self, principal: Principal, target: Target, scope: str) -> None:
+        """Refuse a task that was made for somebody else in this scope. Raises UnknownTask.
+
+        Its handle may be good, and be that of a task with the same id in another scope.
+        """
+        made = self._made.get((target.server.id, target.name), {}).get(scope)
+        if made is not None and made.principal != (principal.kind, principal.id):
+            raise _unknown()
 
     def shown(
         self, principal: Principal, view: View, target: Target, method: str, result: JSONObject
@@ -107,6 +120,7 @@ class Tasks:
         server_id: str,
         result: JSONObject,
         session: ClientSession | None,
+        scope: str = "",
     ) -> None:
         """Take note of the task that a result says was made, if it does."""
         made = result if result.get("resultType") == "task" else as_object(result.get("task"))
@@ -114,19 +128,31 @@ class Tasks:
         if isinstance(task_id, str):
             whose = principal.kind, principal.id
             hearer = weakref.ref(session) if session is not None else None
-            self._made[server_id, task_id] = _Made(whose, hearer)
+            namesakes = self._made.setdefault((server_id, task_id), {})
+            namesakes.pop(scope, None)
+            namesakes[scope] = _Made(whose, hearer)
+            self._made.move_to_end((server_id, task_id))
+            if len(namesakes) > MAX_NAMESAKES:
+                del namesakes[next(iter(namesakes))]
             if len(self._made) > MAX_REMEMBERED:
                 self._made.popitem(last=False)
 
-    def own(self, principal: Principal, server: ServerEntry, listed: Any) -> list[JSONObject]:
-        """Return those of the tasks that a server listed which are this caller's."""
+    def own(
+        self, principal: Principal, server: ServerEntry, listed: Any, scope: str = ""
+    ) -> list[JSONObject]:
+        """Return those of the tasks that a server listed in a session which are this caller's."""
         found: list[JSONObject] = []
         for item in as_list(listed) or ():
             task = as_object(item) or {}
-            made = self._made.get((server.id, str(task.get("taskId"))))
-            if made is not None and made.principal == (principal.kind, principal.id):
+            if self._is_own(principal, server.id, str(task.get("taskId")), scope):
                 found.append(self._renamed(principal, server.id, task))
         return found
+
+    def _is_own(self, principal: Principal, server_id: str, task_id: str, scope: str) -> bool:
+        namesakes = self._made.get((server_id, task_id), {})
+        here = namesakes.get(scope)
+        known = namesakes.values() if here is None else (here,)
+        return any(each.principal == (principal.kind, principal.id) for each in known)
 
     def status(self, principal: Principal, server_id: str, params: JSONObject) -> JSONObject:
         """Return a status notification's params as this caller knows the task."""
@@ -134,7 +160,7 @@ class Tasks:
 
     def heard(self, server_id: str, params: JSONObject) -> None:
         """Pass on a task's status that a server told in the session that all share."""
-        made = self._made.get((server_id, str(params.get("taskId"))))
+        made = self._made.get((server_id, str(params.get("taskId"))), {}).get("")
         session = made.session() if made is not None and made.session is not None else None
         if session is not None:
             session.announce(TASK_STATUS, self.status(session.principal, server_id, params))
@@ -181,6 +207,10 @@ class _TaskCaller:
             return await self.caller.ask(method, params)
         params = self.tasks.related(self.principal, self.server_id, params)
         return self.tasks.unrelated(self.principal, await self.caller.ask(method, params))
+
+
+def _unknown() -> UnknownTask:
+    return UnknownTask('"params.taskId" is not the id of a task of yours at this endpoint.')
 
 
 def has_tasks(server: ServerEntry) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -63,7 +64,8 @@ class _Entry:
 class KeyRing:
     """All API keys of the installation, held in memory; `load` it before the first call.
 
-    Keys that another process makes or revokes are seen after the next `load`.
+    Keys that another process makes or revokes are seen after the next `load`; `on_change` is
+    called after each change that was made here.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class KeyRing:
         self._used: dict[str, datetime] = {}  # at most one moment per key
         self._unwritten: set[str] = set()  # ids of keys used since the last flush
         self._changing = asyncio.Lock()
+        self.on_change: Callable[[], None] = _nobody
 
     def __repr__(self) -> str:
         return f"<KeyRing of {len(self._entries)} keys>"
@@ -135,13 +138,14 @@ class KeyRing:
             self._check_room(project_id)
             await self._store.add(key)
             self._entries[key.digest] = _entry(key)
+        self.on_change()
         return info, secret
 
     async def list(self, project_id: str) -> list[KeyInfo]:
         """Return all keys of a project, the revoked and expired too, oldest first."""
         infos = [e.info for e in self._entries.values() if e.info.project_id == project_id]
         return [
-            replace(info, last_used_at=self._used.get(info.id, info.last_used_at))
+            replace(info, last_used_at=_later(self._used.get(info.id), info.last_used_at))
             for info in sorted(infos, key=lambda info: (info.created_at, info.id))
         ]
 
@@ -155,6 +159,7 @@ class KeyRing:
             await self._store.revoke(key_id, now)
             key = StoredKey(replace(entry.info, revoked_at=now), entry.digest)
             self._entries[entry.digest] = _entry(key)
+        self.on_change()
 
     async def forget_project(self, project_id: str) -> None:
         """Drop the keys of a project that was deleted."""
@@ -164,6 +169,7 @@ class KeyRing:
                 for digest, entry in self._entries.items()
                 if entry.info.project_id != project_id
             }
+        self.on_change()
 
     async def flush_last_used(self) -> None:
         """Write when keys were last used, in one batch; call it every few seconds and at the end.
@@ -208,6 +214,14 @@ class KeyRing:
             raise Conflict(
                 f"The project has {self._max_per_project} keys, the most it can; revoke some first."
             )
+
+
+def _nobody() -> None:
+    """Tell nobody: a gateway of one process has none to tell."""
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((each for each in (one, other) if each is not None), default=None)
 
 
 def _entry(key: StoredKey) -> _Entry:

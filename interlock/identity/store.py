@@ -261,11 +261,14 @@ class KeyStore:
             await session.execute(query)
 
     async def note_use(self, moments: Mapping[str, datetime]) -> None:
-        """Write when each of these keys, by id, was last used."""
+        """Write when each of these keys, by id, was last used; another process may know better."""
         table = APIKeyRow.__table__
         query = (
             update(APIKeyRow)
-            .where(table.c.id == bindparam("key_id"))
+            .where(
+                table.c.id == bindparam("key_id"),
+                or_(table.c.last_used_at.is_(None), table.c.last_used_at < bindparam("moment")),
+            )
             .values(last_used_at=bindparam("moment"))
         )
         rows = [{"key_id": key_id, "moment": moment} for key_id, moment in moments.items()]

@@ -8,7 +8,7 @@ from interlock.errors import InterlockError, RPCError, UpstreamFailed
 from interlock.gateway.catalogue import GATEWAY
 from interlock.gateway.table import Catalogue
 from interlock.registry.entities import Server
-from interlock.registry.runner import ServerRunner
+from interlock.registry.port import Runner
 from interlock.registry.trial import Trial
 from interlock.settings import GatewaySettings, StationSettings
 from interlock.station.connector import StdioConnector
@@ -102,7 +102,7 @@ class Links:
         finally:
             await upstream.close()
 
-    async def drain(self, runner: ServerRunner) -> None:
+    async def drain(self, runner: Runner) -> None:
         """Close a runner that gets no new calls, once those under way have ended."""
         await runner.upstream.drained(runner.server.definition.timeout)
         await runner.close()

@@ -20,8 +20,10 @@ from interlock.gateway.tasks import TASK_STATUS, Tasks
 from interlock.identity.entities import Project
 from interlock.protocol.json import JSONObject
 from interlock.registry.entities import Server
+from interlock.registry.hosted import Host, is_hosted
 from interlock.registry.links import Links
-from interlock.registry.runner import Callbacks, ServerRunner, with_definition
+from interlock.registry.port import Runner, with_definition
+from interlock.registry.runner import Callbacks, ServerRunner
 from interlock.registry.store import ServerStore
 from interlock.registry.trial import Trial
 from interlock.station.logs import ServerLog
@@ -37,7 +39,13 @@ ListProjects = Callable[[], Awaitable[list[Project]]]
 
 
 class Registry:
-    """Which servers exist; every change is kept first, then lived, then published."""
+    """Which servers exist; every change is kept first, then lived, then published.
+
+    With a `host` this is one of the further processes of a gateway: the servers that we start are
+    the host's, and what servers offer is kept in the database by the host alone. `revision` counts
+    the changes of servers and projects; `on_publish` is called after each new table, `announce`
+    for each endpoint whose lists it changed.
+    """
 
     def __init__(
         self,
@@ -49,17 +57,21 @@ class Registry:
         tasks: Tasks,
     ) -> None:
         self.table = RouteTable()
+        self.revision = 0
+        self.on_publish: Callable[[], None] = _nobody
+        self._changes = changes
+        self.announce = self._changes.lists_changed
+        self.host: Host | None = None
         self.allow_open = False
         self._store = store
         self._list_projects = projects
         self._links = links
-        self._changes = changes
         self._subscriptions = subscriptions
         self._tasks = tasks
         subscriptions.source = self
         self._projects: dict[str, Project] = {}
         self._servers: dict[str, Server] = {}
-        self._runners: dict[str, ServerRunner] = {}
+        self._runners: dict[str, Runner] = {}
         self._logs: dict[str, ServerLog] = {}
         self._keeping: set[asyncio.Task[None]] = set()
         self._is_closing = False
@@ -75,6 +87,31 @@ class Registry:
             self._servers[server.id] = server
             self._run(server)
         self.publish()
+
+    async def reload(self) -> None:
+        """Take over what another process changed in the database, as if it was changed here."""
+        async with self._changing:
+            await self._load_projects()
+            workspaces = {each.id: each.workspace_id for each in self._projects.values()}
+            kept = {server.id: server for server in await self._store.all(workspaces)}
+            for server in tuple(self._servers.values()):
+                if server.id not in kept:
+                    self._forget(server)
+            for server in kept.values():
+                self._take(server)
+        self.publish()
+
+    def _take(self, server: Server) -> None:
+        known = self._servers.get(server.id)
+        self._servers[server.id] = server
+        if known is not None and known.definition == server.definition:
+            return
+        runner = self._runners.pop(server.id, None)
+        if runner is not None:
+            self._servers[server.id] = server = with_definition(runner, server)
+        self._run(server)
+        if runner is not None:
+            self._retire(runner)
 
     async def close(self) -> None:
         """Stop every server, all at once."""
@@ -123,7 +160,12 @@ class Registry:
         for runner in tuple(self._runners.values()):
             await runner.upstream.expire(idle_for)
 
-    def runner(self, server: Server) -> ServerRunner | None:
+    @property
+    def runners(self) -> tuple[Runner, ...]:
+        """What keeps the enabled servers running."""
+        return tuple(self._runners.values())
+
+    def runner(self, server: Server) -> Runner | None:
         """Return what keeps a server running; None where it is disabled."""
         return self._runners.get(server.id)
 
@@ -187,7 +229,7 @@ class Registry:
         if runner is not None:
             self._retire(runner)
 
-    def _retire(self, runner: ServerRunner) -> None:
+    def _retire(self, runner: Runner) -> None:
         """Close a runner that has left the table, once the calls in it have ended."""
         self._spawn(self._links.drain(runner))
 
@@ -215,10 +257,15 @@ class Registry:
     def _run(self, server: Server) -> None:
         if server.definition.disabled:
             return
+        kinds = self._met.get(server.project_id, {})
+        if self.host is not None and is_hosted(server):
+            self._runners[server.id] = elsewhere = self.host.runner(server, self._changed)
+            elsewhere.meet(kinds)
+            return
         notes = self._links.notes(self.log_of(server), server.definition)
         callbacks = Callbacks(self._changed, self._keep, self._heard, self._looking)
         runner = ServerRunner(server, notes, callbacks)
-        runner.meet(self._met.get(server.project_id, {}))
+        runner.meet(kinds)
         self._runners[server.id] = runner
         runner.start(
             self._links.upstream(server, peer=runner, down=runner.down, log=self.log_of(server))
@@ -238,7 +285,7 @@ class Registry:
             if runner is not None:
                 runner.meet(known)
 
-    def _changed(self, runner: ServerRunner) -> None:
+    def _changed(self, runner: Runner) -> None:
         if self._runners.get(runner.server.id) is runner and not self._is_closing:
             self.publish(runner.server.project_id)
 
@@ -248,7 +295,9 @@ class Registry:
         elif method == TASK_STATUS:
             self._tasks.heard(server_id, params)
 
-    def _keep(self, runner: ServerRunner, catalogue: Catalogue) -> None:
+    def _keep(self, runner: Runner, catalogue: Catalogue) -> None:
+        if self.host is not None:
+            return
         eras = runner.upstream.eras or frozenset()
         now = datetime.now(UTC)
         self._spawn(self._store.keep_catalogue(runner.server.id, catalogue, eras, now))
@@ -266,6 +315,8 @@ class Registry:
 
     def publish(self, project_id: str | None = None) -> None:
         """Build the table anew, or one project of it, swap it in, and say which lists changed."""
+        if project_id is None:
+            self.revision += 1
         before = self.table.projects
         entries = {
             project.name: (
@@ -280,6 +331,7 @@ class Registry:
             old = before.get(name)
             if old is not None and old is not entry:
                 self._announce(old, entry)
+        self.on_publish()
 
     def _entry(self, project: Project) -> ProjectEntry:
         entries = [
@@ -302,4 +354,8 @@ class Registry:
             kinds = {
                 mark: changed_lists(old.view(place, mark), new.view(place, mark)) for mark in marks
             }
-            self._changes.lists_changed(new.name, place, kinds)
+            self.announce(new.name, place, kinds)
+
+
+def _nobody() -> None:
+    """Tell nobody: a gateway of one process has none to tell."""

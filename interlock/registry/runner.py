@@ -5,7 +5,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from interlock.errors import InterlockError, RPCError, UpstreamFailed, UpstreamUnavailable
@@ -394,10 +394,3 @@ def _filter(capabilities: JSONObject, uris: frozenset[str]) -> JSONObject:
     if uris:
         wanted["resourceSubscriptions"] = sorted(uris)
     return wanted
-
-
-def with_definition(runner: ServerRunner, server: Server) -> Server:
-    """Return a changed server that keeps what was learnt of it, where that still holds."""
-    same_place = runner.server.definition.target == server.definition.target
-    eras = runner.upstream.eras if same_place else None
-    return replace(server, eras=eras, catalogue=runner.catalogue if same_place else None)

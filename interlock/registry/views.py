@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel
 
 from interlock.registry.entities import Server
-from interlock.registry.runner import ServerRunner
+from interlock.registry.port import Runner
 from interlock.registry.trial import Trial
 from interlock.station.logs import LogLine
 from interlock.upstreams.definition import HTTPTarget, StdioTarget
@@ -43,7 +43,7 @@ class ServerView(BaseModel):
     updated_at: datetime
 
     @classmethod
-    def of(cls, server: Server, runner: ServerRunner | None) -> Self:
+    def of(cls, server: Server, runner: Runner | None) -> Self:
         """Show a server; one without a runner is disabled."""
         definition = server.definition
         catalogue = runner.catalogue if runner else server.catalogue
@@ -96,7 +96,7 @@ class HealthView(BaseModel):
     restarts: int
 
     @classmethod
-    def of(cls, server: Server, runner: ServerRunner | None) -> Self:
+    def of(cls, server: Server, runner: Runner | None) -> Self:
         """Show the health of a server."""
         view = ServerView.of(server, runner)
         return cls(**view.model_dump(include=set(cls.model_fields)))

@@ -3,7 +3,7 @@
 import asyncio
 import select
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import cast
 
@@ -32,15 +32,22 @@ class ConnectionFailed(UpstreamUnavailable):
 class HTTPResponse:
     """An answer whose head has arrived; one reader takes its body, by `read` or by `chunks`.
 
-    `headers` have lower-case names; the values of a repeated one are joined by ", ". Whoever
-    does not read to the end must `close`. A read that is cancelled ends the connection, which
-    tells the server that nobody waits any more.
+    `headers` have lower-case names; the values of a repeated one are joined by ", ". `fields` are
+    the same one by one, as they came. Whoever does not read to the end must `close`. A read that
+    is cancelled ends the connection, which tells the server that nobody waits any more.
     """
 
-    __slots__ = ("_body", "headers", "status")
+    __slots__ = ("_body", "fields", "headers", "status")
 
-    def __init__(self, status: int, headers: Mapping[str, str], body: "Body") -> None:
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: "Body",
+        fields: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
         self.status = status
+        self.fields = fields
         self.headers = headers
         self._body = body
 
@@ -60,7 +67,7 @@ class HTTPResponse:
             parts.append(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         """Yield the body as it arrives; the server is slowed to the pace of the reader.
 
         Leaving before the end ends the connection. Raises like `read`, save TooLarge.
@@ -285,7 +292,8 @@ class Connection(asyncio.Protocol):
             "transfer-encoding", ""
         ).lower().endswith("chunked")
         if self._answer is not None and not self._answer.done():
-            self._answer.set_result(HTTPResponse(status, headers, self._body))
+            fields = tuple(self._fields)
+            self._answer.set_result(HTTPResponse(status, headers, self._body, fields))
 
     def on_body(self, data: bytes) -> None:
         """Pass a piece of the body on."""

@@ -21,6 +21,7 @@ MAX_OPEN_PER_ORIGIN = 1024
 NEXT_ADDRESS_AFTER = 0.25
 CLOSE_TIMEOUT = 5.0
 DEFAULT_PORTS = {"http": 80, "https": 443}
+UNIX = "unix"
 
 _OWN_HEADERS = frozenset({"host", "content-length", "transfer-encoding"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -31,7 +32,10 @@ _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]*:[0-9a-f:.]*")
 
 
 class Origin(NamedTuple):
-    """Where a connection leads: what two requests must share to go over the same one."""
+    """Where a connection leads: what two requests must share to go over the same one.
+
+    The host of the scheme `unix` is a socket's path.
+    """
 
     scheme: str
     host: str
@@ -51,6 +55,7 @@ class _Target:
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
+    max_open: int
     max_idle: int
     idle_timeout: float
     connect_timeout: float
@@ -66,12 +71,14 @@ class HTTPClient:
     def __init__(
         self,
         *,
+        max_open_per_origin: int | None = None,
         max_idle_per_origin: int = 64,
         idle_timeout: float = 50.0,
         connect_timeout: float = 10.0,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._limits = _Limits(max_idle_per_origin, idle_timeout, connect_timeout)
+        max_open = max_open_per_origin or MAX_OPEN_PER_ORIGIN
+        self._limits = _Limits(max_open, max_idle_per_origin, idle_timeout, connect_timeout)
         self._pools: dict[Origin, _Pool] = {}
         self._ssl_context = ssl_context
         self._ssl_building = asyncio.Lock()
@@ -109,6 +116,15 @@ class HTTPClient:
             raise ConnectionFailed(error.message, sent=True) from error
         return await connection.exchange(message, bodyless=bodyless)
 
+    async def exchange(self, socket_path: str, message: bytes, *, bodyless: bool) -> HTTPResponse:
+        """Send a request that the caller wrote out, over the Unix socket at `socket_path`.
+
+        `bodyless` says that the answer has no body whatever its headers say, as that to a HEAD.
+        Otherwise as `request`.
+        """
+        connection = await self._pool(Origin(UNIX, socket_path, 0)).take()
+        return await connection.exchange(message, bodyless=bodyless)
+
     async def close(self) -> None:
         """End all connections; requests under way fail with ConnectionFailed."""
         self._closed = True
@@ -144,7 +160,7 @@ class _Pool:
         self._tls = tls
         # A slot is held by each connection in use. As a new one is opened only where none is
         # idle, slots bound the open ones too.
-        self._slots = asyncio.Semaphore(MAX_OPEN_PER_ORIGIN)
+        self._slots = asyncio.Semaphore(limits.max_open)
         self._open: set[Connection] = set()
         self._idle: list[Connection] = []
         self._opening: set[asyncio.Task[Connection]] = set()
@@ -217,10 +233,14 @@ class _Pool:
         host, port = self._origin.host, self._origin.port
         try:
             async with asyncio.timeout(self._limits.connect_timeout):
+                loop = asyncio.get_running_loop()
                 tls = await self._tls() if self._origin.scheme == "https" else None
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    self._create, host, port, ssl=tls, happy_eyeballs_delay=NEXT_ADDRESS_AFTER
-                )
+                if self._origin.scheme == UNIX:
+                    _, connection = await loop.create_unix_connection(self._create, host)
+                else:
+                    _, connection = await loop.create_connection(
+                        self._create, host, port, ssl=tls, happy_eyeballs_delay=NEXT_ADDRESS_AFTER
+                    )
         except TimeoutError:
             seconds = f"{self._limits.connect_timeout:g}"
             raise self._unreachable(f"no connection within {seconds} seconds") from None

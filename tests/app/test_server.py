@@ -6,8 +6,9 @@ from pathlib import Path
 
 import httpx2
 
+from interlock.app.listening import uvicorn_config
 from interlock.app.program import Program
-from interlock.app.server import _bind, _uvicorn
+from interlock.app.sockets import bind
 from interlock.settings import Settings
 
 
@@ -23,7 +24,7 @@ async def test_the_end_of_an_answer_never_waits_for_the_client_to_acknowledge_it
         writer.close()
         await writer.wait_closed()
 
-    listening = _bind(Settings(port=0, data_dir=tmp_path))
+    listening = bind(Settings(port=0, data_dir=tmp_path))
     async with await asyncio.start_server(serve, sock=listening), asyncio.timeout(60):
         _, writer = await asyncio.open_connection(*listening.getsockname())
         no_delay = await accepted
@@ -38,4 +39,4 @@ def test_a_quiet_connection_is_closed_by_the_client_and_not_while_it_sends(tmp_p
     kept_by_clients = httpx2.Limits().keepalive_expiry
 
     assert kept_by_clients is not None
-    assert _uvicorn(settings, Program(settings)).timeout_keep_alive > kept_by_clients + 60
+    assert uvicorn_config(settings.gateway, Program(settings)).timeout_keep_alive > kept_by_clients + 60

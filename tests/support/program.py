@@ -20,8 +20,9 @@ from typing import Any
 
 import httpx2
 
+from interlock.app.listening import GatewayServer, uvicorn_config
 from interlock.app.program import Program, Report
-from interlock.app.server import _bind, _Server, _uvicorn
+from interlock.app.sockets import bind
 from interlock.gateway.changes import Listener
 from interlock.registry.registry import Registry
 from interlock.settings import Settings
@@ -132,14 +133,14 @@ async def program(
 
 
 async def _serve(settings: Settings, file: Path | None, stack: AsyncExitStack) -> RunningProgram:
-    listening = _bind(settings)
+    listening = bind(settings)
     stack.callback(listening.close)
     settings = settings.model_copy(update={"port": listening.getsockname()[1]})
     served = Program(settings)
     report = await served.open(file)
     stack.push_async_callback(served.close)
     ready = asyncio.Event()
-    server = _QuietServer(_uvicorn(settings, served), served, ready.set)
+    server = _QuietServer(uvicorn_config(settings.gateway, served), served, ready.set)
     serving = asyncio.create_task(server.serve([listening]), name="uvicorn")
 
     async def stop() -> None:
@@ -158,7 +159,7 @@ async def _serve(settings: Settings, file: Path | None, stack: AsyncExitStack) -
     return RunningProgram(served, report, settings.address, key, client, settings.data_dir)
 
 
-class _QuietServer(_Server):
+class _QuietServer(GatewayServer):
     """Leaves the signals of the process to the test runner."""
 
     @contextmanager

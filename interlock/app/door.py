@@ -1,0 +1,130 @@
+"""The door of a process: its Unix socket, where the other processes of the gateway hand requests in.
+
+Only the user that runs the gateway can open the socket. The keeper's door has a few paths of its
+own, `/-/…`, that the port does not know.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from http import HTTPStatus
+from typing import Any, Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from interlock.app.bulletin import Bulletin
+from interlock.app.echo import Echo
+from interlock.app.listening import BACKLOG, DRAIN_SECONDS
+from interlock.gateway.http import Receive, Scope, Send, read_body, send_body, send_part, until_gone
+from interlock.gateway.listener import guarded_protocol
+from interlock.gateway.relay import DOOR_KEEP_ALIVE, received
+from interlock.protocol.json import JSONObject, loads
+from interlock.registry.registry import Registry
+from interlock.settings import GatewaySettings
+
+BULLETIN: Final = "/-/bulletin/"
+HEARD: Final = "/-/heard"
+MEET: Final = "/-/meet"
+CHANGED: Final = "/-/changed"
+_MAX_BODY: Final = 1024 * 1024  # bytes of what processes tell one another
+
+
+class Door:
+    """The application as other processes reach it, with who really calls put back in its place."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        await self._app(received(scope), receive, send)
+
+
+class KeeperDoor(Door):
+    """The keeper's door: the bulletin, and what workers answer to it."""
+
+    def __init__(self, app: ASGIApp, bulletin: Bulletin, echo: Echo, registry: Registry) -> None:
+        super().__init__(app)
+        self._bulletin = bulletin
+        self._echo = echo
+        self._registry = registry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        path: str = scope["path"]
+        if path.startswith(BULLETIN):
+            await self._tell(int(path.removeprefix(BULLETIN)), receive, send)
+        elif path in {HEARD, MEET, CHANGED}:
+            self._hear(path, loads(await read_body({}, receive, _MAX_BODY)))
+            await send_body(send, HTTPStatus.NO_CONTENT, b"", ())
+        else:
+            await super().__call__(scope, receive, send)
+
+    def _hear(self, path: str, said: JSONObject) -> None:
+        if path == HEARD:
+            self._bulletin.heard(said["worker"], said["number"])
+        elif path == MEET:
+            self._registry.meet(said["project"], said["mark"], said["capabilities"])
+        else:
+            self._bulletin.tell(said["change"], said["worker"])
+            self._echo.heard(said["change"])
+
+    async def _tell(self, worker: int, receive: Receive, send: Send) -> None:
+        async def lines() -> None:
+            await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": ()})
+            async with aclosing(self._bulletin.follow(worker)) as bulletin:
+                async for line in bulletin:
+                    await send_part(send, line)
+            await send({"type": "http.response.body", "body": b""})
+
+        await until_gone(receive, lines())
+
+
+class _DoorServer(uvicorn.Server):
+    """Leaves the signals of the process to the server of the port."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_open = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_open.set()
+
+
+@asynccontextmanager
+async def open_door(
+    app: ASGIApp, listening: socket.socket, settings: GatewaySettings
+) -> AsyncGenerator[None]:
+    """Serve `app` at a door while the block runs; at its end what is under way is let finish."""
+    config: Any = uvicorn.Config(
+        app,
+        http=guarded_protocol(settings),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # The date is that of the process that the client speaks to.
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=DOOR_KEEP_ALIVE,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        backlog=BACKLOG,
+    )
+    server = _DoorServer(config)
+    serving = asyncio.create_task(server.serve([listening]), name="door")
+    opened = asyncio.create_task(server.is_open.wait())
+    try:
+        await asyncio.wait({serving, opened}, return_when=asyncio.FIRST_COMPLETED)
+        yield
+    finally:
+        opened.cancel()
+        server.should_exit = True
+        await serving

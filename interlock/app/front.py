@@ -1,0 +1,42 @@
+"""What every process of the gateway puts before its parts: perimeter, MCP endpoints, the others."""
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from interlock.app.data_plane import DataPlane
+from interlock.app.ground import Ground
+from interlock.app.sockets import Doors
+from interlock.gateway.handover import Handover
+from interlock.gateway.perimeter import Perimeter, allowed_hosts
+from interlock.gateway.relay import Relay
+from interlock.settings import Settings
+
+_LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+
+
+def front(settings: Settings, plane: DataPlane, rest: ASGIApp) -> ASGIApp:
+    """Return the application: the MCP endpoints, and `rest` for all other paths."""
+    mcp = CORSMiddleware(
+        plane.endpoints,
+        allow_origin_regex=_LOOPBACK_ORIGIN if plane.registry.allow_open else None,
+        allow_origins=[f"https://{host}" for host in settings.allowed_hosts],
+        allow_methods=["GET", "POST", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=["Mcp-Session-Id", "X-Request-Id"],
+    )
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and plane.endpoints.is_ours(scope["path"]):
+            await mcp(scope, receive, send)
+        else:
+            await rest(scope, receive, send)
+
+    hosts = allowed_hosts(settings.host, settings.public_url, settings.allowed_hosts)
+    return Perimeter(app, hosts)
+
+
+def handover_to(doors: Doors, number: int, relay: Relay, ground: Ground) -> Handover:
+    """Return what the process `number` knows of the others behind `doors`."""
+    # Another gateway behind this one has states of the same form, but another tag.
+    tag = ground.vault.keyed_hash("request-state mark", b"").hex()[:8]
+    return Handover(number, doors.count, tag=tag, relay=relay)

@@ -1,0 +1,93 @@
+"""The server of the port, in every process of the gateway: uvicorn with our guards and our end."""
+
+import signal
+import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Protocol
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from interlock.gateway.listener import guarded_protocol
+from interlock.settings import GatewaySettings
+
+DRAIN_SECONDS = 30
+# Longer than clients keep a quiet connection (httpx 5 s, browsers a minute): who closes first while
+# the other sends makes a request fail that cannot be sent again safely.
+KEEP_ALIVE_SECONDS = 75
+BACKLOG = 2048
+
+
+class Served(Protocol):
+    """An ASGI application whose open streams can be ended."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, /) -> None:
+        """Serve one request."""
+        ...
+
+    def end_streams(self) -> None:
+        """Let every open stream end, before a shutdown waits for what is under way."""
+        ...
+
+
+class GatewayServer(uvicorn.Server):
+    """Ends our streams before it waits for requests under way, and says when it listens.
+
+    `ending` is called when the end begins. A signal ends the serving, not the process: what has to
+    be closed after it is closed in order.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        program: Served,
+        ready: Callable[[], None],
+        ending: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(config)
+        self._program = program
+        self._ready = ready
+        self._ending = ending
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Let signals end the serving, for as long as the block runs."""
+        with super().capture_signals():
+            yield
+            # uvicorn would send them to us again, which ends a process before it has closed.
+            self._captured_signals.clear()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening and let what is under way finish."""
+        self._program.end_streams()
+        if self._ending is not None:
+            self._ending()
+        await super().shutdown(sockets)
+
+    def abandon(self) -> None:
+        """End without waiting for what is under way."""
+        self.handle_exit(signal.SIGTERM, None)
+        self.force_exit = True
+
+
+def uvicorn_config(settings: GatewaySettings, program: Served) -> uvicorn.Config:
+    """Return how the port is served."""
+    return uvicorn.Config(
+        program,
+        http=guarded_protocol(settings),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        backlog=BACKLOG,
+    )
