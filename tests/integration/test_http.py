@@ -272,6 +272,19 @@ async def test_an_sse_connection_of_one_key_takes_no_message_of_another(
     assert (refused.status_code, taken.status_code) == (404, 202)
 
 
+async def test_a_request_that_an_sse_connection_refuses_is_named_in_the_refusal(
+    gateway: RunningProgram,
+) -> None:
+    async with gateway.client.stream("GET", "/sse/default") as stream:
+        lines = stream.aiter_lines()
+        assert await anext(lines) == "event: endpoint"
+        endpoint = (await anext(lines)).removeprefix("data: ")
+        early = await gateway.client.post(endpoint, json=request("ping", number=7))
+
+    assert early.status_code == 400
+    assert early.json()["id"] == 7
+
+
 async def test_a_notification_is_accepted_without_a_body(
     gateway: RunningProgram, session: dict[str, str]
 ) -> None:
@@ -414,6 +427,25 @@ async def test_cancelling_a_call_ends_it_and_frees_its_id(
     assert "still being answered" in same.json()["error"]["message"]
     assert rest == []
     assert free.json() == {"jsonrpc": "2.0", "id": 7, "result": {}}
+
+
+async def test_a_cancelled_call_of_who_accepts_json_only_ends_without_a_body(
+    gateway: RunningProgram, session: dict[str, str]
+) -> None:
+    params = {"name": "fixture__test_wait", "arguments": {"seconds": 300}}
+    cancel = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 7}}
+    headers = {**session, "accept": JSON}
+    call = asyncio.create_task(
+        gateway.client.post(PATH, json=request("tools/call", params, 7), headers=headers)
+    )
+
+    async with asyncio.timeout(SECONDS):
+        while not call.done():
+            # Nothing tells when the call has begun; before that there is nothing to cancel.
+            await gateway.client.post(PATH, json=cancel, headers=session)
+        answer = await call
+
+    assert (answer.status_code, answer.content) == (202, b"")
 
 
 async def test_a_modern_request_needs_headers_that_say_what_its_body_says(

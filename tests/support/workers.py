@@ -1,9 +1,11 @@
 """Runs the real command with several processes, and reaches each of them at will."""
 
+import asyncio
 import json
 import os
 import re
 import shutil
+import ssl
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -20,13 +22,17 @@ from tests.support.processes import Running, running
 INTERLOCK = str(Path(sys.executable).with_name("interlock"))
 START_SECONDS = 120.0
 SECONDS = 60.0
+ASK_AGAIN = 0.05
+MODERN, PREFIX = "2026-07-28", "io.modelcontextprotocol/"
+# All is plain HTTP here, and loading the authorities that TLS needs takes longer than a call.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class Spread(httpx2.AsyncBaseTransport):
     """Sends each request to the next one of some processes, over their own sockets."""
 
     def __init__(self, sockets: tuple[str, ...]) -> None:
-        self._transports = [httpx2.AsyncHTTPTransport(uds=path) for path in sockets]
+        self._transports = [httpx2.AsyncHTTPTransport(uds=path, verify=NO_TLS) for path in sockets]
         self._next = cycle(self._transports)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -63,9 +69,27 @@ class Processes:
         headers = {"authorization": f"Bearer {self.key}"}
         transport = self.spread(*numbers)
         async with httpx2.AsyncClient(
-            base_url=self.address, headers=headers, transport=transport, timeout=SECONDS
+            base_url=self.address,
+            headers=headers,
+            transport=transport,
+            timeout=SECONDS,
+            verify=NO_TLS,
         ) as client:
             yield client
+
+    async def up(self) -> None:
+        """Wait until every process lists every server of the project `default` without a trouble."""
+        meta = {f"{PREFIX}protocolVersion": MODERN, f"{PREFIX}clientCapabilities": {}}
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "server/discover", "params": {"_meta": meta}}
+        headers = {"mcp-protocol-version": MODERN, "mcp-method": "server/discover"}
+        async with asyncio.timeout(SECONDS):
+            for number in range(self.count):
+                async with self.at(number) as client:
+                    while True:
+                        answer = await client.post("/mcp/default", json=asked, headers=headers)
+                        if "dev.interlock/servers" not in answer.json()["result"]["_meta"]:
+                            break
+                        await asyncio.sleep(ASK_AGAIN)
 
     async def new_key(self, role: str, project: str = "default") -> str:
         """Make a key of a project."""
