@@ -15,19 +15,27 @@ from interlock.upstreams.port import Ended, Headers, Hear
 
 log = get_logger(__name__)
 
+_OURS = frozenset(
+    {
+        *("ping", "server/discover", "logging/setLevel"),
+        *("tools/list", "prompts/list", "resources/list", "resources/templates/list"),
+    }
+)
+
 
 @dataclass(slots=True)
 class _Exchange:
     answer: "asyncio.Future[JSONObject]"
     hear: Hear
-    is_call: bool
+    method: str
 
 
 class DuplexLink:
     """A link over a channel that both sides may speak on at any time (stdio, legacy SSE).
 
     The channel does not say which exchange a notification or a server's request belongs to. It is
-    found by progress token or subscription id; failing that, by being the only exchange there is.
+    found by progress token or subscription id; failing that, by being the only call there is, beside
+    what we ask for ourselves and servers say nothing about.
     """
 
     is_duplex = True
@@ -49,8 +57,8 @@ class DuplexLink:
 
     async def exchange(self, message: JSONObject, hear: Hear, headers: Headers = ()) -> JSONObject:
         """Send a request and wait for the answer with its id."""
-        is_call = message["method"] != "subscriptions/listen"
-        exchange = _Exchange(asyncio.get_running_loop().create_future(), hear, is_call)
+        future: asyncio.Future[JSONObject] = asyncio.get_running_loop().create_future()
+        exchange = _Exchange(future, hear, message["method"])
         self._exchanges[message["id"]] = exchange
         try:
             await self.post(message)
@@ -115,7 +123,8 @@ class DuplexLink:
             waiting[0].answer.set_exception(reason)
 
     def _calls(self) -> list[_Exchange]:
-        return [one for one in self._exchanges.values() if one.is_call and not one.answer.done()]
+        waiting = (one for one in self._exchanges.values() if not one.answer.done())
+        return [one for one in waiting if one.method != "subscriptions/listen"]
 
     def _answer(self, message: JSONObject) -> None:
         answered = message["id"]
@@ -137,7 +146,7 @@ class DuplexLink:
             named = self._exchanges.get(subscription)
             # What names a stream that has ended came late and belongs to no other.
             return named.hear if named is not None else _drop
-        calls = self._calls()
+        calls = [one for one in self._calls() if one.method not in _OURS]
         return calls[0].hear if len(calls) == 1 else self._hear
 
 

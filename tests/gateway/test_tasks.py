@@ -126,6 +126,32 @@ def test_a_caller_is_listed_the_tasks_that_were_made_for_it() -> None:
     assert made.own(ANN, ONE, None) == []
 
 
+def test_equal_ids_in_sessions_of_their_own_are_kept_apart() -> None:
+    made, listed = tasks(), [{"taskId": "1"}, {"taskId": "2"}]
+    made.remember(ANN, ONE.id, {"task": {"taskId": "1"}}, None)
+    made.remember(BOB, ONE.id, {"task": {"taskId": "1"}}, None, "bob's")
+    made.remember(BOB, ONE.id, {"task": {"taskId": "2"}}, None, "bob's")
+
+    anns, bobs = ({"taskId": made.handle(who, ONE.id, "1")} for who in (ANN, BOB))
+    other = {"taskId": made.handle(BOB, ONE.id, "2")}
+    assert made.own(ANN, ONE, listed) == [anns]
+    assert made.own(BOB, ONE, listed) == [other]
+    assert made.own(BOB, ONE, listed, "bob's") == [bobs, other]
+    assert made.own(ANN, ONE, listed, "bob's") == []
+
+
+def test_a_handle_does_not_lead_to_somebody_elses_task_of_the_same_id() -> None:
+    made = tasks()
+    made.remember(ANN, ONE.id, {"task": {"taskId": "1"}}, None)
+    made.remember(BOB, ONE.id, {"task": {"taskId": "1"}}, None, "bob's")
+    found, _ = made.find(BOB, BOTH, {"taskId": made.handle(BOB, ONE.id, "1")})
+
+    made.check(BOB, found, "bob's")
+    made.check(BOB, found, "another session of bob's")
+    with pytest.raises(UnknownTask):
+        made.check(BOB, found, "")
+
+
 async def test_a_status_told_to_all_reaches_the_session_that_made_the_task() -> None:
     made = tasks()
     clients = [

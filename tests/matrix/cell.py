@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 from mcp.client.client import Client
@@ -18,18 +18,35 @@ from tests.matrix.raw_client import (
     RawClient,
     raw_client,
 )
-from tests.support.program import RunningProgram
 
 SERVERS = ("one", "two")
 CLIENTS = ("legacy-http", "legacy-sse", "modern-http")
 BACKS = ("legacy-stdio", "legacy-sse", "legacy-http", "modern-stdio", "modern-http")
 
 
+class Gateway(Protocol):
+    """The gateway under test; `key` is an owner's."""
+
+    @property
+    def address(self) -> str:
+        """Its base address."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """An owner's key."""
+        ...
+
+    async def new_key(self, role: str) -> str:
+        """Make somebody else a key of the project."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """`client` and `back` are an era and a transport each."""
 
-    gateway: RunningProgram
+    gateway: Gateway
     client: str
     back: str
 
@@ -66,12 +83,50 @@ class Cell:
         auth: httpx2.Auth | None = None,
     ) -> httpx2.AsyncClient:
         own = {**(headers or {}), "authorization": f"Bearer {self.gateway.key}"}
-        return httpx2.AsyncClient(headers=own, timeout=timeout or SECONDS, auth=auth, verify=NO_TLS)
+        return httpx2.AsyncClient(
+            headers=own,
+            timeout=timeout or SECONDS,
+            auth=auth,
+            verify=NO_TLS,
+            transport=self.transport(),
+        )
 
-    def raw(self, **capabilities: Any) -> AbstractAsyncContextManager[RawClient]:
-        """Connect a plain client with these capabilities to the endpoint of both servers."""
+    def transport(self) -> httpx2.AsyncBaseTransport | None:
+        """Return how the gateway is reached, if not by its address."""
+        return None
+
+    def raw(
+        self, *, key: str | None = None, **capabilities: Any
+    ) -> AbstractAsyncContextManager[RawClient]:
+        """Connect a plain client with these capabilities to the endpoint of both servers.
+
+        `key` is somebody else's.
+        """
         gateway = self.gateway
-        return raw_client(self.client, gateway.address, gateway.key, capabilities)
+        return raw_client(
+            self.client,
+            gateway.address,
+            key or gateway.key,
+            capabilities,
+            transport=self.transport(),
+        )
+
+    def raw_at(self, server: str, **capabilities: Any) -> AbstractAsyncContextManager[RawClient]:
+        """Connect a plain client to the endpoint of one server."""
+        gateway = self.gateway
+        place = f"default/{server}"
+        return raw_client(
+            self.client,
+            gateway.address,
+            gateway.key,
+            capabilities,
+            place=place,
+            transport=self.transport(),
+        )
+
+    async def other_key(self) -> str:
+        """Return the key of somebody else in the project."""
+        return await self.gateway.new_key("developer")
 
     @asynccontextmanager
     async def listening(self, **wanted: Any) -> AsyncIterator[RawClient]:

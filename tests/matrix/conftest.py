@@ -12,6 +12,11 @@ pytest.register_assert_rewrite(
     "tests.matrix.features_resources",
     "tests.matrix.features_changes",
     "tests.matrix.features_wire",
+    "tests.matrix.features_sessions",
+    "tests.matrix.features_streams",
+    "tests.matrix.features_tasks",
+    "tests.matrix.features_task_news",
+    "tests.matrix.task_steps",
 )
 
 

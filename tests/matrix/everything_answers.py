@@ -1,7 +1,7 @@
 """What the everything server answers to each request that both eras know."""
 
 from everything_call import Call
-from everything_offer import JSONObject
+from everything_offer import SKILLED, JSONObject
 from everything_tools import call_tool
 from everything_world import INVALID_PARAMS, Fault
 
@@ -13,27 +13,38 @@ LISTS = {
     "resources/templates/list": "resourceTemplates",
 }
 
+FUTURE = {False: {"notes/list"}, True: {"notes/list", "skills/list"}}
+"""Methods from the future, by whether a server is the skilled one."""
+
 
 async def answer(call: Call) -> JSONObject:
     """Return the result of a request. Raises Fault."""
     if call.method in LISTS:
-        return call.world.page(LISTS[call.method], call.params.get("cursor"))
+        kind = LISTS[call.method]
+        return call.world.page(call.listed(kind), kind, call.params.get("cursor"))
     match call.method:
         case "tools/call":
             return await call_tool(call)
         case "prompts/get":
             return _prompt(call)
         case "resources/read":
-            return {"contents": [call.world.read(call.params["uri"])]}
+            return {"contents": [call.world.read(call.params["uri"], call.more["resources"])]}
         case "completion/complete":
             return _completion(call)
+        case "notes/list" | "skills/list" if call.method in FUTURE[call.server == SKILLED]:
+            return _future(call)
         case _:
             raise Fault(METHOD_NOT_FOUND, f"Method not found: {call.method}")
 
 
+def _future(call: Call) -> JSONObject:
+    """Answer a method that no version of the protocol knows, and tell what reached the server."""
+    return {"server": call.server, "params": call.params, "x-future": {"kept": [1, None]}}
+
+
 def _prompt(call: Call) -> JSONObject:
     name = call.params["name"]
-    if name not in {each["name"] for each in call.world.lists["prompts"]}:
+    if name not in {each["name"] for each in call.listed("prompts")}:
         raise Fault(INVALID_PARAMS, f"{call.server} has no prompt {name!r}.")
     who = call.arguments.get("who", "you")
     content: JSONObject = {"type": "text", "text": f"{name}: hello {who} from {call.server}"}
@@ -48,7 +59,7 @@ def _said(content: JSONObject) -> JSONObject:
 
 def _completion(call: Call) -> JSONObject:
     reference, argument = call.params["ref"], call.params["argument"]
-    known = {each["name"] for each in call.world.lists["prompts"]} | {
+    known = {each["name"] for each in call.listed("prompts")} | {
         each["uriTemplate"] for each in call.world.lists["resourceTemplates"]
     }
     name = reference.get("name") or reference.get("uri")

@@ -1,5 +1,6 @@
 """One request as the everything server's tools see it, the same in both eras."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,7 @@ class Call:
         send: Send,
         capabilities: JSONObject,
         headers: Mapping[str, str],
+        more: Mapping[str, list[JSONObject]] | None = None,
     ) -> None:
         self.world = world
         self.server = world.name
@@ -34,7 +36,12 @@ class Call:
         self.arguments: JSONObject = self.params.get("arguments") or {}
         self.capabilities = capabilities
         self.headers = headers
+        self.more = defaultdict(list, more or {})
         self._send = send
+
+    def listed(self, kind: str) -> list[JSONObject]:
+        """Return the items of a list, those that this client alone is offered at its end."""
+        return [*self.world.lists[kind], *self.more[kind]]
 
     @property
     def is_live(self) -> bool:
@@ -84,3 +91,15 @@ class Call:
     def tell_all(self, method: str, **params: Any) -> None:
         """Send a notification that only the legacy era knows."""
         raise Fault(MISSING_CAPABILITY, f"{method} is not of this era.")
+
+    def tell(self, method: str, **params: Any) -> None:
+        """Send a notification outside of the call where the era can, else within it."""
+        self.notify(method, **params)
+
+    def switch_on(self, kind: str, item: JSONObject) -> None:
+        """Offer an item to this client alone, and say so."""
+        raise Fault(MISSING_CAPABILITY, f"There is no session to offer {kind} in.")
+
+    def end_session(self) -> None:
+        """End the session that this call came in, as if its server had died."""
+        raise Fault(MISSING_CAPABILITY, "There is no session to end.")

@@ -5,6 +5,7 @@ import json
 import secrets
 import socket
 import sys
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 import uvicorn
@@ -20,7 +21,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 HEADER_MISMATCH = -32020
 METHOD_NOT_FOUND = -32601
-NAMES = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+NAMES = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    **dict.fromkeys(("tasks/get", "tasks/update", "tasks/cancel"), "taskId"),
+}
+MAX_UNHEARD = 100
 
 
 class Events(Response):
@@ -36,6 +43,10 @@ class Events(Response):
     def send(self, message: JSONObject) -> None:
         """Add a message to the stream."""
         self._messages.put_nowait(message)
+
+    def end(self) -> None:
+        """End the stream after the messages that are in it."""
+        self._messages.put_nowait(None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the stream."""
@@ -57,7 +68,7 @@ class Events(Response):
         try:
             await self.work()
         finally:
-            self._messages.put_nowait(None)
+            self.end()
 
     async def _write(self, send: Send) -> None:
         while (message := await self._messages.get()) is not None:
@@ -110,6 +121,7 @@ class _LegacyEndpoint:
         self._world = world
         self._sessions: dict[str, LegacySession] = {}
         self._streams: dict[str, Events] = {}
+        self._unheard: dict[str, deque[JSONObject]] = {}
 
     async def post(self, request: Request) -> Response:
         message = await request.json()
@@ -131,11 +143,15 @@ class _LegacyEndpoint:
         session_id = secrets.token_hex(8)
 
         def send(message: JSONObject) -> None:
-            # Without a stream of the session there is nobody to hear it.
             if session_id in self._streams:
                 self._streams[session_id].send(message)
+            elif session_id in self._unheard:
+                # The client may be about to open its stream.
+                self._unheard[session_id].append(message)
 
+        self._unheard[session_id] = deque(maxlen=MAX_UNHEARD)
         session = self._sessions[session_id] = LegacySession(self._world, send)
+        session.end = lambda: self._end(session_id)
         answers: list[JSONObject] = []
         await session.receive(message, answers.append)
         return JSONResponse(answers[0], headers={"mcp-session-id": session_id})
@@ -143,16 +159,25 @@ class _LegacyEndpoint:
     async def get(self, request: Request) -> Response:
         session_id = request.headers.get("mcp-session-id", "")
         if session_id not in self._sessions:
-            return Response(status_code=405)
+            return Response(status_code=404 if session_id else 405)
         events = self._streams[session_id] = Events()
+        for message in self._unheard.pop(session_id, ()):
+            events.send(message)
         return events
 
     async def delete(self, request: Request) -> Response:
-        session = self._sessions.pop(request.headers.get("mcp-session-id", ""), None)
-        if session is None:
+        session_id = request.headers.get("mcp-session-id", "")
+        if session_id not in self._sessions:
             return Response(status_code=404)
-        session.close()
+        self._end(session_id)
         return Response(status_code=204)
+
+    def _end(self, session_id: str) -> None:
+        self._sessions.pop(session_id).close()
+        self._unheard.pop(session_id, None)
+        stream = self._streams.pop(session_id, None)
+        if stream is not None:
+            stream.end()
 
 
 def legacy_app(world: World) -> ASGIApp:
@@ -181,7 +206,9 @@ def sse_app(world: World) -> ASGIApp:
     async def stream(_request: Request) -> Response:
         session_id = secrets.token_hex(8)
         events = Events(f"event: endpoint\ndata: /messages?session={session_id}\n\n".encode())
-        sessions[session_id] = (LegacySession(world, events.send), events)
+        session = LegacySession(world, events.send)
+        session.end = events.end
+        sessions[session_id] = (session, events)
         events.work = lambda: _until_closed(session_id)
         return events
 
@@ -192,6 +219,8 @@ def sse_app(world: World) -> ASGIApp:
             sessions.pop(session_id)[0].close()
 
     async def message(request: Request) -> Response:
+        if request.query_params["session"] not in sessions:
+            return Response(status_code=404)
         session, events = sessions[request.query_params["session"]]
         task = asyncio.create_task(session.receive(await request.json(), events.send))
         running.add(task)

@@ -1,13 +1,16 @@
 """The everything server as servers of the legacy era are: a session, and requests to its client."""
 
 import asyncio
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any
 
-from everything_answers import METHOD_NOT_FOUND, answer
+from everything_answers import METHOD_NOT_FOUND
 from everything_call import Call
-from everything_offer import CAPABILITIES, INSTRUCTIONS, JSONObject
+from everything_offer import INSTRUCTIONS, JSONObject, capabilities
+from everything_tasks import answer_legacy
+from everything_work import Task
 from everything_world import Fault, Send, World
 
 VERSION = "2025-11-25"
@@ -15,12 +18,17 @@ VERSIONS = (VERSION, "2025-06-18", "2025-03-26", "2024-11-05")
 
 
 class LegacySession:
-    """One client from `initialize` on; `send` writes to the stream that belongs to no call."""
+    """One client from `initialize` on; `send` writes to the stream that belongs to no call.
+
+    `more` is what this client alone is offered; `end` is what a transport does to end a session.
+    """
 
     def __init__(self, world: World, send: Send) -> None:
         self.world = world
         self.send = send
         self.level = "debug"
+        self.more: defaultdict[str, list[JSONObject]] = defaultdict(list)
+        self.end: Callable[[], None] = lambda: None
         self._capabilities: JSONObject | None = None
         self._watched: set[str] = set()
         self._running: dict[Any, asyncio.Task[None] | None] = {}
@@ -49,6 +57,8 @@ class LegacySession:
                 task.cancel()
         elif method == "notifications/roots/list_changed":
             self.world.roots_changed.set()
+        elif method != "notifications/initialized":
+            self.world.noted[method].put_nowait(params)
 
     async def _request(self, message: JSONObject, send: Send, headers: Mapping[str, str]) -> None:
         request_id = message["id"]
@@ -80,7 +90,7 @@ class LegacySession:
                 self.level = params["level"]
                 return {}
             case "resources/subscribe":
-                self.world.read(params["uri"])
+                self.world.read(params["uri"], self.more["resources"])
                 self._watched.add(params["uri"])
                 return {}
             case "resources/unsubscribe":
@@ -88,7 +98,7 @@ class LegacySession:
                 return {}
             case _:
                 call = _LegacyCall(self, message, send, self._capabilities, headers)
-                return await answer(call)
+                return await answer_legacy(call, self.send)
 
     def _initialize(self, params: JSONObject) -> JSONObject:
         self._capabilities = params["capabilities"]
@@ -96,7 +106,7 @@ class LegacySession:
         wanted = params["protocolVersion"]
         return {
             "protocolVersion": wanted if wanted in VERSIONS else VERSION,
-            "capabilities": CAPABILITIES,
+            "capabilities": capabilities("legacy", self.world.name),
             "serverInfo": {"name": self.world.name, "version": "1", "title": "Everything"},
             "instructions": INSTRUCTIONS,
         }
@@ -123,6 +133,9 @@ class LegacySession:
             method = "notifications/resources/updated"
             self.send({"jsonrpc": "2.0", "method": method, "params": params})
 
+    def task_changed(self, task: Task) -> None:
+        """Say nothing: only who made a task hears of it."""
+
 
 class _LegacyCall(Call):
     def __init__(
@@ -133,7 +146,7 @@ class _LegacyCall(Call):
         capabilities: JSONObject,
         headers: Mapping[str, str],
     ) -> None:
-        super().__init__(session.world, message, send, capabilities, headers)
+        super().__init__(session.world, message, send, capabilities, headers, session.more)
         self._session = session
 
     def log_level(self) -> str | None:
@@ -146,3 +159,13 @@ class _LegacyCall(Call):
 
     def tell_all(self, method: str, **params: Any) -> None:
         self._session.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def tell(self, method: str, **params: Any) -> None:
+        self.tell_all(method, **params)
+
+    def switch_on(self, kind: str, item: JSONObject) -> None:
+        self._session.more[kind].append(item)
+        self._session.changed(kind)
+
+    def end_session(self) -> None:
+        self._session.end()

@@ -6,9 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from everything_answers import LISTS, METHOD_NOT_FOUND, answer
+from everything_answers import LISTS, METHOD_NOT_FOUND
 from everything_call import LEVELS, Call
-from everything_offer import CAPABILITIES, INSTRUCTIONS, JSONObject
+from everything_offer import INSTRUCTIONS, JSONObject, capabilities
+from everything_tasks import answer_modern, declares_tasks, detailed, needs_extension
+from everything_work import Task
 from everything_world import INVALID_PARAMS, Fault, Send, World
 
 VERSION = "2026-07-28"
@@ -73,32 +75,35 @@ class ModernServer:
         self, message: JSONObject, send: Send, headers: Mapping[str, str]
     ) -> JSONObject:
         meta = (message.get("params") or {}).get("_meta") or {}
-        version, capabilities = (
-            meta.get(f"{PREFIX}protocolVersion"),
-            meta.get(f"{PREFIX}clientCapabilities"),
-        )
+        version = meta.get(f"{PREFIX}protocolVersion")
+        declared = meta.get(f"{PREFIX}clientCapabilities")
         if message["method"] == "initialize" or version not in {None, VERSION}:
             known = {"supported": [VERSION], "requested": version}
             raise Fault(UNSUPPORTED_VERSION, "Unsupported protocol version", known)
-        if version is None or capabilities is None:
+        if version is None or declared is None:
             raise Fault(INVALID_PARAMS, "The request says neither version nor capabilities.")
-        call = _ModernCall(self.world, message, send, capabilities, headers)
+        call = _ModernCall(self.world, message, send, declared, headers)
         match message["method"]:
             case "server/discover":
                 return {
                     "supportedVersions": [VERSION],
-                    "capabilities": CAPABILITIES,
+                    "capabilities": capabilities("modern", self.world.name),
                     "instructions": INSTRUCTIONS,
                 }
             case "subscriptions/listen":
-                return await self._listen(message, send)
+                return await self._listen(call, message["id"], send)
             case "ping" | "logging/setLevel" | "resources/subscribe":
                 raise Fault(METHOD_NOT_FOUND, f"Method not found: {message['method']}")
             case _:
-                return await answer(call)
+                return await answer_modern(call)
 
-    async def _listen(self, message: JSONObject, send: Send) -> JSONObject:
-        listener = _Listener(message["id"], message["params"]["notifications"], send)
+    async def _listen(self, call: Call, request_id: Any, send: Send) -> JSONObject:
+        wanted = dict(call.params["notifications"])
+        if "taskIds" in wanted:
+            if not declares_tasks(call.capabilities):
+                raise needs_extension()
+            wanted["taskIds"] = [each for each in wanted["taskIds"] if each in self.world.tasks]
+        listener = _Listener(request_id, wanted, send)
         self.world.hearers.add(listener)
         try:
             listener.acknowledge()
@@ -124,6 +129,10 @@ class _Listener:
     def updated(self, uri: str) -> None:
         if uri in self._wanted.get("resourceSubscriptions", ()):
             self._say("resources/updated", uri=uri, **{"x-unknown": True})
+
+    def task_changed(self, task: Task) -> None:
+        if task.id in self._wanted.get("taskIds", ()):
+            self._say("tasks", **detailed(task))
 
     def _say(self, what: str, **params: Any) -> None:
         params["_meta"] = self._tag

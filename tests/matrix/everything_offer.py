@@ -75,12 +75,21 @@ MIRRORED: JSONObject = {
 APP: JSONObject = _tool(
     "app", _meta={"ui": {"resourceUri": APP_URI, "visibility": ["model", "app"]}}
 )
+TASK_SUPPORT = {"slow": "optional", "task_only": "required"}
+TASK_TOOLS = [
+    _tool(name, execution={"taskSupport": support}) for name, support in TASK_SUPPORT.items()
+]
 PLAIN_TOOLS = (
     *("echo", "failing", "fault", "image", "audio", "embedded", "linked", "odd"),
     *("progress", "logging", "hang", "await_cancel", "ask_first", "ask_midway", "ask_url"),
     *("announce_url", "sample", "roots", "await_roots", "touch", "add", "drop"),
+    *("open_gate", "await_gate", "stepwise", "in_turn", "announce", "await_note"),
+    *("switch_on", "end_session"),
 )
-TOOLS: list[JSONObject] = [FANCY, STRUCTURED, MIRRORED, APP, *(_tool(each) for each in PLAIN_TOOLS)]
+TOOLS: list[JSONObject] = [
+    *(FANCY, STRUCTURED, MIRRORED, APP, *TASK_TOOLS),
+    *(_tool(each) for each in PLAIN_TOOLS),
+]
 
 TEXT_URI = "test://text"
 BLOB_URI = "test://blob"
@@ -154,15 +163,32 @@ AGE_FORM: JSONObject = {
     "message": "How old are you?",
     "requestedSchema": {"type": "object", "properties": {"age": {"type": "integer"}}},
 }
-CAPABILITIES: JSONObject = {
-    "tools": {"listChanged": True},
-    "prompts": {"listChanged": True},
-    "resources": {"listChanged": True, "subscribe": True},
-    "completions": {},
-    "logging": {},
-    "experimental": {"example.com/thing": {"on": True}},
-    "extensions": {"io.modelcontextprotocol/ui": {}},
-}
+TASKS_EXTENSION = "io.modelcontextprotocol/tasks"
+RELATED = "io.modelcontextprotocol/related-task"
+SKILLED = "two"
+"""The only server that knows the methods of a family from the future."""
+
+
+def capabilities(era: str, server: str) -> JSONObject:
+    """Return what a server of an era says it can do; both name families that nobody knows yet."""
+    future: JSONObject = {"example.com/notes": {}}
+    if server == SKILLED:
+        future["example.com/skills"] = {"kept": [1]}
+    all_eras: JSONObject = {
+        "tools": {"listChanged": True},
+        "prompts": {"listChanged": True},
+        "resources": {"listChanged": True, "subscribe": True},
+        "completions": {},
+        "logging": {},
+    }
+    thing, ui = {"example.com/thing": {"on": True}}, {"io.modelcontextprotocol/ui": {}}
+    if era == "modern":
+        extensions = {**ui, **future, TASKS_EXTENSION: {}}
+        return {**all_eras, "experimental": thing, "extensions": extensions}
+    tasks: JSONObject = {"list": {}, "cancel": {}, "requests": {"tools": {"call": {}}}}
+    return {**all_eras, "experimental": {**thing, **future}, "extensions": ui, "tasks": tasks}
+
+
 INSTRUCTIONS = "Call any tool."
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 WAV = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQAAAAA="

@@ -8,6 +8,8 @@ import argparse
 import asyncio
 import importlib
 import json
+import os
+import signal
 import sys
 
 from everything_legacy import LegacySession
@@ -23,9 +25,16 @@ def _write(message: JSONObject) -> None:
     sys.stdout.flush()
 
 
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 async def serve_stdio(world: World, era: str) -> None:
     """Serve the one client at the other end of stdin and stdout until it hangs up."""
-    server = LegacySession(world, _write) if era == "legacy" else ModernServer(world)
+    server = ModernServer(world)
+    if era == "legacy":
+        server = LegacySession(world, _write)
+        server.end = _die
     reader = asyncio.StreamReader(limit=LONGEST)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -102,11 +102,15 @@ async def logging(call: Call) -> JSONObject:
 async def hang(call: Call) -> JSONObject:
     """Never end; note who cancelled."""
     call.progress(1, 2)
+    await _until_cancelled(call, call.arguments["tag"])
+    return {}
+
+
+async def _until_cancelled(call: Call, tag: str) -> None:
     try:
         await asyncio.Event().wait()
     finally:
-        call.world.cancelled[call.arguments["tag"]].set()
-    return {}
+        call.world.cancelled[tag].set()
 
 
 async def await_cancel(call: Call) -> JSONObject:
@@ -201,20 +205,105 @@ async def drop(call: Call) -> JSONObject:
     return text(call.server)
 
 
+async def slow(call: Call) -> JSONObject:
+    """Work as the arguments say: wait, tell of progress, ask, hold, fail, and end with a link."""
+    wanted = call.arguments
+    if "gate" in wanted:
+        await call.world.gates[wanted["gate"]].wait()
+    for step in (1, 2):
+        call.progress(step, 2)
+    answers = [await call.ask("elicitation/create", NAME_FORM)] if wanted.get("ask") else []
+    if "hold" in wanted:
+        await _until_cancelled(call, wanted["hold"])
+    if wanted.get("fail") == "error":
+        raise Fault(-32050, f"{call.server} gives up.", {"server": call.server})
+    if wanted.get("fail") == "result":
+        return text(f"{call.server} cannot do this.", isError=True)
+    return {**await linked(call), "structuredContent": {"server": call.server, "answers": answers}}
+
+
+async def open_gate(call: Call) -> JSONObject:
+    """Let whoever waits at a gate go on."""
+    call.world.gates[call.arguments["gate"]].set()
+    return text(call.server)
+
+
+async def await_gate(call: Call) -> JSONObject:
+    """End once a gate is open."""
+    await call.world.gates[call.arguments["gate"]].wait()
+    return text(call.server)
+
+
+async def stepwise(call: Call) -> JSONObject:
+    """Tell of two steps, wait at a gate, tell of two more, and end with a long text."""
+    gate = call.arguments["gate"]
+    call.progress(1, 4)
+    call.progress(2, 4)
+    await call.world.gates[gate].wait()
+    call.progress(3, 4)
+    call.progress(4, 4)
+    call.world.gates[f"{gate}, passed"].set()
+    return text("x" * call.arguments["size"])
+
+
+async def in_turn(call: Call) -> JSONObject:
+    """Wait until all calls of a tag are there, and end after those with higher numbers."""
+    tag, number, last = (call.arguments[name] for name in ("tag", "number", "last"))
+    call.progress(1, 2)
+    present = call.world.turns[tag]
+    present.add(number)
+    if len(present) > last:
+        call.world.gates[f"{tag} {last}"].set()
+    await call.world.gates[f"{tag} {number}"].wait()
+    call.progress(2, 2)
+    call.world.gates[f"{tag} {number - 1}"].set()
+    return told(server=call.server, number=number)
+
+
+async def announce(call: Call) -> JSONObject:
+    """Send a notification of any method."""
+    call.tell(call.arguments["method"], **call.arguments["params"])
+    return text(call.server)
+
+
+async def await_note(call: Call) -> JSONObject:
+    """Tell the params of a notification that the client sent."""
+    return told(server=call.server, params=await call.world.noted[call.arguments["method"]].get())
+
+
+async def switch_on(call: Call) -> JSONObject:
+    """Add an item to a list in this client's session only; a tool echoes."""
+    kind, key = call.arguments["kind"], call.arguments["key"]
+    item: JSONObject = {"name": key, KEYS[kind]: key}
+    call.switch_on(kind, {**item, "inputSchema": {"type": "object"}} if kind == "tools" else item)
+    return text(call.server)
+
+
+async def end_session(call: Call) -> JSONObject:
+    """End the session; over stdio this is the process."""
+    call.end_session()
+    return text(call.server)
+
+
 TOOLS: dict[str, Callable[[Call], Awaitable[JSONObject]]] = {
     each.__name__: each
     for each in (
         *(fancy, echo, structured, failing, fault, image, audio, embedded, linked, odd),
         *(progress, logging, hang, await_cancel, ask_first, ask_midway, ask_url, announce_url),
         *(sample, roots, await_roots, touch, add, drop),
+        *(slow, open_gate, await_gate, stepwise, in_turn, announce, await_note),
+        *(switch_on, end_session),
     )
 }
 TOOLS["mirrored"] = TOOLS["app"] = echo
+TOOLS["task_only"] = slow
 
 
 async def call_tool(call: Call) -> JSONObject:
     """Run the tool that a call names."""
-    tool = TOOLS.get(call.params.get("name", ""))
+    name = call.params.get("name", "")
+    is_switched_on = any(each["name"] == name for each in call.more["tools"])
+    tool = echo if is_switched_on else TOOLS.get(name)
     if tool is None:
         raise Fault(-32602, f"{call.server} has no tool {call.params.get('name')!r}.")
     return await tool(call)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from everything_offer import APP_TYPE, APP_URI, BLOB_URI, LISTED, PNG, JSONObject, app_html
+from everything_work import Task
 
 PAGE = 5  # items; small, so that every list has several pages
 INVALID_PARAMS = -32602
@@ -35,6 +36,10 @@ class Hearer(Protocol):
         """Tell it that a resource was updated."""
         ...
 
+    def task_changed(self, task: Task) -> None:
+        """Tell it that the status of a task changed."""
+        ...
+
 
 class World:
     """The state that all clients of this process share."""
@@ -45,10 +50,13 @@ class World:
         self.hearers: set[Hearer] = set()
         self.cancelled: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self.roots_changed = asyncio.Event()
+        self.gates: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self.turns: defaultdict[str, set[int]] = defaultdict(set)
+        self.noted: defaultdict[str, asyncio.Queue[JSONObject]] = defaultdict(asyncio.Queue)
+        self.tasks: dict[str, Task] = {}
 
-    def page(self, kind: str, cursor: object) -> JSONObject:
-        """Return one page of a list."""
-        items = self.lists[kind]
+    def page(self, items: list[JSONObject], kind: str, cursor: object) -> JSONObject:
+        """Return one page of a list's items."""
         start = 0
         if cursor is not None:
             head, _, number = str(cursor).partition("/")
@@ -79,9 +87,17 @@ class World:
         for hearer in tuple(self.hearers):
             hearer.updated(uri)
 
-    def read(self, uri: str) -> JSONObject:
-        """Return the contents of a resource; raises Fault where there is none."""
-        listed = {each["uri"] for each in self.lists["resources"]}
+    def task_changed(self, task: Task) -> None:
+        """Say that the status of a task changed."""
+        for hearer in tuple(self.hearers):
+            hearer.task_changed(task)
+
+    def read(self, uri: str, more: list[JSONObject] | None = None) -> JSONObject:
+        """Return the contents of a resource, one of `more` or one that all are offered.
+
+        Raises Fault where there is none.
+        """
+        listed = {each["uri"] for each in (*self.lists["resources"], *(more or ()))}
         if uri == BLOB_URI:
             return {"uri": uri, "mimeType": "application/octet-stream", "blob": PNG}
         if uri == APP_URI:

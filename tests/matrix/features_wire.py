@@ -1,7 +1,7 @@
 """Features of the wire: what no version of the protocol knows passes, both ways."""
 
 from tests.matrix.cell import SERVERS, Cell, facts
-from tests.matrix.everything_offer import CAPABILITIES, INSTRUCTIONS, JSONObject
+from tests.matrix.everything_offer import INSTRUCTIONS, SKILLED, JSONObject, capabilities
 from tests.matrix.features import feature
 from tests.matrix.features_questions import ALL
 from tests.matrix.raw_client import LegacyClient
@@ -73,7 +73,8 @@ async def introduction(cell: Cell) -> None:
             else await client.request("server/discover")
         )
 
-    assert told["capabilities"] == CAPABILITIES
+    era = "modern" if cell.serves_modern else "legacy"
+    assert told["capabilities"] == capabilities(era, SKILLED)
     for server in SERVERS:
         assert f"## {server}\n{INSTRUCTIONS}" in told["instructions"]
 

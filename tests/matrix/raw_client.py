@@ -6,8 +6,8 @@ There are three, one for each way to come: Streamable HTTP in either era, and le
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -22,7 +22,12 @@ LEGACY, MODERN = "2025-11-25", "2026-07-28"
 PREFIX = "io.modelcontextprotocol/"
 BOTH = "application/json, text/event-stream"
 INFO = {"name": "raw", "version": "1"}
-NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+NAMED = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    **dict.fromkeys(("tasks/get", "tasks/update", "tasks/cancel"), "taskId"),
+}
 
 
 class Refused(Exception):
@@ -165,14 +170,21 @@ class LegacyClient(RawClient):
 
     async def _request(self, number: int, method: str, params: JSONObject) -> JSONObject:
         message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-        async with self._http.stream(
-            "POST", self._url, json=message, headers=self._headers
-        ) as answer:
+        async with self.posted(message) as answer:
             async for each in _messages(answer):
                 if "method" not in each:
                     return _result(each)
                 await self._take(each)
         raise NoAnswer
+
+    def posted(self, message: JSONObject) -> AbstractAsyncContextManager[httpx2.Response]:
+        """Send a message and return the response, to be read as it comes."""
+        return self._http.stream("POST", self._url, json=message, headers=self._headers)
+
+    def resumed(self, after: str | None) -> AbstractAsyncContextManager[httpx2.Response]:
+        """Take up the stream of an event again, or for None listen to the session's own."""
+        more = {} if after is None else {"last-event-id": after}
+        return self._http.stream("GET", self._url, headers={**self._headers, **more})
 
     async def cancel(self, begun: Begun) -> None:
         """Say that the request is given up."""
@@ -215,12 +227,12 @@ class SSEClient(LegacyClient):
 
     async def _listen(self, opened: asyncio.Event) -> None:
         async with self._http.stream("GET", self._url) as stream:
-            async for event, data in _events(stream):
-                if event == "endpoint":
-                    self._endpoint.set_result(str(httpx2.URL(self._url).join(data)))
+            async for event in events(stream):
+                if event.kind == "endpoint":
+                    self._endpoint.set_result(str(httpx2.URL(self._url).join(event.data)))
                     opened.set()
                     continue
-                message = json.loads(data)
+                message = json.loads(event.data)
                 if "method" in message:
                     await self._take(message)
                 elif message["id"] in self._waiting:
@@ -304,20 +316,28 @@ class ModernClient(RawClient):
 
 @asynccontextmanager
 async def raw_client(
-    kind: str, address: str, key: str, capabilities: JSONObject | None = None
+    kind: str,
+    address: str,
+    key: str,
+    capabilities: JSONObject | None = None,
+    *,
+    place: str = "default",
+    transport: httpx2.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[RawClient]:
-    """Connect a client that comes the way that `kind` names, to the project `default`."""
+    """Connect a client that comes the way that `kind` names, to `project` or `project/server`."""
     headers = {"authorization": f"Bearer {key}"}
     async with AsyncExitStack() as stack:
-        http = httpx2.AsyncClient(headers=headers, timeout=SECONDS, verify=NO_TLS)
+        http = httpx2.AsyncClient(
+            headers=headers, timeout=SECONDS, verify=NO_TLS, transport=transport
+        )
         await stack.enter_async_context(http)
         if kind == "modern-http":
-            yield ModernClient(http, f"{address}/mcp/default", capabilities or {})
+            yield ModernClient(http, f"{address}/mcp/{place}", capabilities or {})
             return
         if kind == "legacy-sse":
-            client = SSEClient(http, f"{address}/sse/default", capabilities or {})
+            client = SSEClient(http, f"{address}/sse/{place}", capabilities or {})
         else:
-            client = LegacyClient(http, f"{address}/mcp/default", capabilities or {})
+            client = LegacyClient(http, f"{address}/mcp/{place}", capabilities or {})
         stack.push_async_callback(client.close)
         await client.open()
         yield client
@@ -331,21 +351,33 @@ def _result(message: JSONObject) -> JSONObject:
 
 async def _messages(answer: httpx2.Response) -> AsyncIterator[JSONObject]:
     if answer.headers.get("content-type", "").startswith("text/event-stream"):
-        async for _, data in _events(answer):
-            if data:
-                yield json.loads(data)
+        async for event in events(answer):
+            if event.data:
+                yield json.loads(event.data)
     else:
         yield json.loads(await answer.aread())
 
 
-async def _events(answer: httpx2.Response) -> AsyncIterator[tuple[str, str]]:
-    event, data = "message", ""
+@dataclass(slots=True)
+class Event:
+    """One event of a stream."""
+
+    kind: str = "message"
+    data: str = ""
+    id: str | None = None
+
+
+async def events(answer: httpx2.Response) -> AsyncGenerator[Event, None]:
+    """Yield the events of a stream as they come; a comment is an event without anything."""
+    event = Event()
     async for line in answer.aiter_lines():
         field, _, value = line.partition(":")
         if field == "event":
-            event = value.strip()
+            event.kind = value.strip()
         elif field == "data":
-            data += value.removeprefix(" ")
+            event.data += value.removeprefix(" ")
+        elif field == "id":
+            event.id = value.strip()
         elif not line:
-            yield event, data
-            event, data = "message", ""
+            yield event
+            event = Event()

@@ -17,6 +17,10 @@ from tests.matrix import (
     features_lists,
     features_questions,
     features_resources,
+    features_sessions,
+    features_streams,
+    features_task_news,
+    features_tasks,
     features_wire,
 )
 from tests.matrix.cell import BACKS, CLIENTS, SERVERS, Cell
@@ -29,6 +33,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 MODULES = (
     *(features_lists, features_calls, features_resources),
     *(features_questions, features_changes, features_wire),
+    *(features_tasks, features_task_news, features_sessions, features_streams),
 )
 FIXTURE = str(Path(__file__).with_name("everything_server.py"))
 SECONDS = 60.0

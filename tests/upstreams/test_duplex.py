@@ -145,6 +145,22 @@ async def test_what_names_no_exchange_belongs_to_the_only_call_there_is() -> Non
     await link.close()
 
 
+async def test_what_names_no_exchange_belongs_to_no_request_of_our_own() -> None:
+    session, calling, checking = Listener(), Listener(), Listener()
+    link, server = connected(silent, session)
+    await begun(link, server, call(1, "server/discover"), checking)
+    await begun(link, server, call(2, "tools/list"), checking)
+
+    server.say(jsonrpc.notification("notifications/message", {"data": "early"}))
+    await begun(link, server, call(3), calling)
+    server.say(jsonrpc.notification("notifications/message", {"data": "late"}))
+
+    assert [message["params"]["data"] for _, message in session.heard] == ["early"]
+    assert [message["params"]["data"] for _, message in calling.heard] == ["late"]
+    assert checking.heard == []
+    await link.close()
+
+
 async def test_what_names_no_exchange_belongs_to_the_session_where_calls_are_many() -> None:
     session, first, second = Listener(), Listener(), Listener()
     link, server = connected(silent, session)
