@@ -38,7 +38,9 @@ class Doors:
                 "the sockets between the processes; choose a shorter one with --data or "
                 "INTERLOCK_DATA_DIR, or start without --workers."
             )
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # What `parents` makes is open to all, and above is the data directory.
+        self.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         self.folder.chmod(0o700)
 
     def bind(self, number: int) -> socket.socket:

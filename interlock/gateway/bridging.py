@@ -172,7 +172,8 @@ async def _request(  # noqa: PLR0913 -- what a request is made of; what is rare 
 
     `work` is how it is made, where one request is not enough.
     """
-    era, owner = server.upstream.era_for(call.era), _owner(call, server)
+    era = server.upstream.era_for(call.era)
+    owner = _owner(call, server, wants_logs=level is not None)
 
     async def send(watched: Caller) -> JSONObject:
         async def run(session: LegacySession | ModernSession) -> JSONObject:
@@ -241,12 +242,12 @@ async def _set_level(session: LegacySession | ModernSession, wanted: str | None)
     await session.request("logging/setLevel", {"level": wanted}, Nobody())
 
 
-def _owner(call: Call, server: ServerEntry) -> Owner | None:
+def _owner(call: Call, server: ServerEntry, *, wants_logs: bool) -> Owner | None:
     """Return whose session at a legacy server a call runs in; None is the shared one."""
-    if not call.client.capabilities:
-        return None
     if call.own is not None:
         return call.own.owner(server)
+    if not call.client.capabilities and not (wants_logs and server.upstream.mixes_logs):
+        return None
     principal = call.principal
     mark = signature(call.client.capabilities)
     key = f"pool:{principal.kind}:{principal.id}:{mark}"

@@ -144,7 +144,16 @@ class LegacyClients:
             raise BadInput('"id" is the id of a request that is still being answered.')
         task = asyncio.create_task(self._answer(session, request, to, trace, ends=ends))
         session.calls[request.id] = task
-        task.add_done_callback(lambda _: session.calls.pop(request.id, None))
+
+        def over(_: "asyncio.Task[None]") -> None:
+            session.calls.pop(request.id, None)
+            # What was cancelled before it began could not end its stream itself.
+            if task.cancelled():
+                trace.outcome = "cancelled"
+            if ends and to is not session.standalone:
+                to.end()
+
+        task.add_done_callback(over)
         return task
 
     async def _answer(

@@ -122,6 +122,7 @@ class LegacySSE:
         trace = self._entry.trace(scope, "sse")
         trace.era = Era.LEGACY
         is_recorded_elsewhere = False
+        request_id: jsonrpc.RequestId | None = None
         try:
             if scope["method"] != "POST":
                 raise MethodNotAllowed("Messages are sent by POST.")
@@ -138,13 +139,14 @@ class LegacySSE:
             body = await read_body(arrival.headers, receive, self._entry.max_body)
             trace.request_bytes = len(body)
             message = jsonrpc.parse(body)
+            request_id = message.id if isinstance(message, jsonrpc.Request) else None
             self._entry.describe(trace, message)
             trace.http_status = HTTPStatus.ACCEPTED
             is_recorded_elsewhere = await self._take(connection, arrival, message, trace)
             await send_body(send, HTTPStatus.ACCEPTED, b"", ())
         except InterlockError as fault:
             trace.fail(fault)
-            trace.http_status = await send_failure(send, fault, None, trace.request_id)
+            trace.http_status = await send_failure(send, fault, request_id, trace.request_id)
         except ClientGone:
             trace.outcome = "cancelled"
         finally:

@@ -53,8 +53,13 @@ class OwnSessions:
         return self._over[1]
 
     def owner(self, server: ServerEntry) -> Owner | None:
-        """Return whose session calls at a server run in; None is the shared one."""
-        return self._at(server).owner if self.mark else None
+        """Return whose session calls at a server run in; None is the shared one.
+
+        A client that asked for log messages shares none in which they are anybody's.
+        """
+        wants_logs = self.client.log_level is not None
+        is_own = bool(self.mark) or (wants_logs and server.upstream.mixes_logs)
+        return self._at(server).owner if is_own else None
 
     def holds_subscriptions(self, server: ServerEntry) -> bool:
         """Tell whether the client's subscriptions at a server are made in its own session."""

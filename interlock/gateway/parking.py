@@ -9,6 +9,7 @@ import base64
 import binascii
 import secrets
 import time
+from collections import deque
 from dataclasses import dataclass
 from itertools import count
 
@@ -22,6 +23,7 @@ from interlock.upstreams.port import Caller
 
 STATE_LIFETIME = 600.0  # seconds
 GATHER_WINDOW = 0.02  # seconds in which questions asked together are put into one result
+MAX_UNHEARD = 1000  # notifications of one call that are kept until its client comes back
 _NONCE = 12
 
 
@@ -48,19 +50,22 @@ class ParkedCall:
         self.work: asyncio.Task[JSONObject] | None = None
         self._token: str | int | None = None
         self._caller: Caller | None = None
+        self._unheard: deque[tuple[str, JSONObject]] = deque(maxlen=MAX_UNHEARD)
         self._questions: dict[str, _Question] = {}
         self._keys = count(1)
         self._asked = asyncio.Event()
 
     def notify(self, method: str, params: JSONObject) -> None:
-        """Pass a notification to the request that waits now; between requests nobody can hear."""
+        """Pass a notification to the request that waits now, or keep it for the next one."""
+        if self._caller is None:
+            self._unheard.append((method, params))
+            return
         if method == "notifications/progress":
             # Each retry is a request of its own, and may have another token or none.
             if self._token is None:
                 return
             params = {**params, "progressToken": self._token}
-        if self._caller is not None:
-            self._caller.notify(method, params)
+        self._caller.notify(method, params)
 
     async def ask(self, method: str, params: JSONObject) -> JSONObject:
         """Hold the server's question until a retry of the call brings the answer."""
@@ -91,6 +96,8 @@ class ParkedCall:
         if self.work is None:
             raise RPCError(jsonrpc.INTERNAL_ERROR, "This call was never started.")
         self._caller, self._token = caller, token
+        while self._unheard:
+            self.notify(*self._unheard.popleft())
         try:
             await asyncio.sleep(0)
             while not self.work.done():

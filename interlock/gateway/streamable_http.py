@@ -306,6 +306,11 @@ class StreamableHTTP:
     async def _lone(
         self, arrival: Arrival, stream: Stream, send: Send, extra: dict[str, str]
     ) -> None:
+        if not stream.size:
+            # The request was cancelled: it has no answer, and there is nothing to wait for.
+            arrival.trace.http_status = HTTPStatus.ACCEPTED
+            await send_body(send, HTTPStatus.ACCEPTED, b"", _headers(arrival, extra))
+            return
         body = stream.only()
         arrival.trace.response_bytes = len(body)
         headers = [JSON_TYPE, *_headers(arrival, extra)]

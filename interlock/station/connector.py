@@ -11,6 +11,8 @@ from interlock.upstreams.port import Ended, Hear
 class StdioConnector:
     """Starts a process for every link; all of them write into one log."""
 
+    is_duplex = True
+
     def __init__(self, station: Station, target: StdioTarget, name: str, log: ServerLog) -> None:
         self._station = station
         self._target = target

@@ -1,6 +1,7 @@
 """A session with a server of the legacy era: the handshake, calls, and the server's own requests."""
 
 import asyncio
+from dataclasses import dataclass, field
 
 from interlock.errors import InterlockError, RPCError
 from interlock.protocol import jsonrpc
@@ -21,16 +22,34 @@ from interlock.upstreams.port import (
 OF_A_CALL = frozenset({"notifications/progress", "notifications/message"})
 
 
-class LegacySession:
-    """One initialized session; what belongs to no call goes to `peer`."""
+@dataclass(slots=True, eq=False)
+class _Running:
+    """A call under way, and what the server asks its caller meanwhile."""
 
-    def __init__(self, link: Link, name: str, client: ClientFacts, peer: Peer) -> None:
+    caller: Caller
+    asks: dict[jsonrpc.RequestId, "asyncio.Task[None]"] = field(
+        default_factory=dict[jsonrpc.RequestId, "asyncio.Task[None]"]
+    )
+
+
+class LegacySession:
+    """One initialized session; what belongs to no call goes to `peer`.
+
+    In one that `is_shared` by many clients, over a link that does not tell calls apart, nobody
+    knows whose call a log message belongs to, not even while only one is under way: it may come
+    late, of one that has ended.
+    """
+
+    def __init__(
+        self, link: Link, name: str, client: ClientFacts, peer: Peer, *, is_shared: bool = False
+    ) -> None:
+        self.mixes_logs = is_shared and link.is_duplex
         self._link = link
         self._name = name
         self._client = client
         self._peer = peer
         self._talk = Conversation(link)
-        self._callers: list[Caller] = []
+        self._running: list[_Running] = []
         self._asks: dict[jsonrpc.RequestId, asyncio.Task[None]] = {}
         self.facts = ServerFacts(Era.LEGACY, LATEST_LEGACY, {}, {})
         self.log_level: str | None = None
@@ -73,11 +92,13 @@ class LegacySession:
         self, method: str, params: JSONObject, caller: Caller, headers: Headers = ()
     ) -> JSONObject:
         """Make one call and return its result."""
-        token = token_of(params)
+        token, running = token_of(params), _Running(caller)
 
         def hear(message: JSONObject) -> None:
             if "id" in message:
-                self._answer(message, caller)
+                self._answer(message, running)
+            elif message["method"] == "notifications/message" and self.mixes_logs:
+                self._heard(message)
             elif message["method"] in OF_A_CALL:
                 pass_notification(message, token, caller)
             else:
@@ -85,11 +106,14 @@ class LegacySession:
 
         if isinstance(caller, Nobody):
             return await self._talk.call(method, params, hear, headers)
-        self._callers.append(caller)
+        self._running.append(running)
         try:
             return await self._talk.call(method, params, hear, headers)
+        except asyncio.CancelledError:
+            self._withdraw(running)
+            raise
         finally:
-            self._callers.remove(caller)
+            self._running.remove(running)
 
     async def notify(self, method: str, params: JSONObject) -> None:
         """Send a notification."""
@@ -118,16 +142,26 @@ class LegacySession:
             return
         self._peer.notified(message["method"], params)
 
-    def _answer(self, message: JSONObject, caller: Caller | None) -> None:
+    def _withdraw(self, running: _Running) -> None:
+        """Ask no more what only a call wanted to know that its caller gave up."""
+        given_up = RPCError(jsonrpc.INTERNAL_ERROR, "The call was given up before the answer.")
+        for asked, task in running.asks.items():
+            task.cancel()
+            # Where the question belonged to no call after all, its server must not wait for ever.
+            self._talk.spawn(self._talk.post(jsonrpc.failure(asked, given_up)))
+
+    def _answer(self, message: JSONObject, running: _Running | None) -> None:
         asked = message["id"]
         if not isinstance(asked, str | int):
             return
-        if caller is None and len(self._callers) == 1:
+        if running is None and len(self._running) == 1:
             # Many servers ask on the session's own stream what a call of theirs wants to know.
-            caller = self._callers[0]
+            running = self._running[0]
+        caller = running.caller if running is not None else None
         task = self._talk.spawn(self._reply(message, caller))
-        self._asks[asked] = task
-        task.add_done_callback(lambda _: self._asks.pop(asked, None))
+        for asks in (self._asks, *((running.asks,) if running is not None else ())):
+            asks[asked] = task
+            task.add_done_callback(lambda _, asks=asks: asks.pop(asked, None))
 
     async def _reply(self, message: JSONObject, caller: Caller | None) -> None:
         method, params = message["method"], as_object(message.get("params")) or {}

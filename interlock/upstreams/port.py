@@ -96,7 +96,13 @@ Ended: TypeAlias = Callable[[UpstreamFailed], None]
 
 
 class Connector(Protocol):
-    """Opens links to one server: starts the process, or knows the address."""
+    """Opens links to one server: starts the process, or knows the address.
+
+    `is_duplex` says whether a link carries all calls in one stream, so that what a server says
+    without a token cannot be told apart.
+    """
+
+    is_duplex: bool
 
     async def connect(self, hear: Hear, ended: Ended) -> Link:
         """Open a link; `ended` is called once if it breaks by itself. Raises UpstreamFailed."""

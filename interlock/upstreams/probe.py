@@ -41,10 +41,11 @@ class Opened:
 class Probe:
     """Opens a server's first session in whichever era it speaks, the modern one preferred.
 
-    `mask` hides what the server may not have told of it in the words of its refusal.
+    `mask` hides what the server may not have told of it in the words of its refusal; `is_shared`
+    says that many clients will use the session.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what a session is opened with
         self,
         name: str,
         client: ClientFacts,
@@ -53,7 +54,9 @@ class Probe:
         *,
         deadline: float,
         mask: Mask | None = None,
+        is_shared: bool = False,
     ) -> None:
+        self._is_shared = is_shared
         self._name = name
         self._client = client
         self._peer = peer
@@ -102,7 +105,9 @@ class Probe:
             self._legacy.hear(message)
 
     async def _handshake(self, link: Link) -> LegacySession:
-        session = LegacySession(link, self._name, self._client, self._peer)
+        session = LegacySession(
+            link, self._name, self._client, self._peer, is_shared=self._is_shared
+        )
         self._legacy = session
         await session.open()
         return session

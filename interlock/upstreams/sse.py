@@ -111,6 +111,8 @@ class SSEChannel:
 class SSEConnector:
     """Opens links to an address that speaks the legacy HTTP+SSE transport."""
 
+    is_duplex = True
+
     def __init__(self, client: HTTPClient, target: HTTPTarget, name: str) -> None:
         self._client = client
         self._target = target

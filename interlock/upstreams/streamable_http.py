@@ -43,6 +43,7 @@ class _Cursor:
 
     last_event_id: str | None = None
     retry: float = RECONNECT_DELAY  # seconds
+    was_open: bool = False
 
     def advance(self, event: ServerSentEvent) -> None:
         if event.id is not None:
@@ -57,13 +58,16 @@ class HTTPLink:
 
     is_duplex = False
 
-    def __init__(self, client: HTTPClient, target: HTTPTarget, name: str, hear: Hear) -> None:
+    def __init__(
+        self, client: HTTPClient, target: HTTPTarget, name: str, hear: Hear, ended: Ended
+    ) -> None:
         self.headers: dict[str, str] = {}
         self.ids: Iterator[int] = count(1)
         self._client = client
         self._target = target
         self._name = name
         self._hear = hear
+        self._ended = ended
         self._closed = False
 
     async def exchange(self, message: JSONObject, hear: Hear, headers: Headers = ()) -> JSONObject:
@@ -98,8 +102,11 @@ class HTTPLink:
             self.headers["mcp-session-id"] = session
         if response.status == HTTPStatus.NOT_FOUND and "mcp-session-id" in self.headers:
             await response.close()
-            raise SessionExpired(f"{self._name} ended our session.")
+            raise self._expired()
         return response
+
+    def _expired(self) -> SessionExpired:
+        return SessionExpired(f"{self._name} ended our session.")
 
     def _own_headers(self) -> tuple[tuple[str, str], ...]:
         return (*self._target.headers.items(), *self.headers.items())
@@ -146,7 +153,10 @@ class HTTPLink:
         while not self._closed:
             try:
                 await self._hear_stream(cursor)
-            except HTTPRefused:
+            except HTTPRefused as refusal:
+                if refusal.code == HTTPStatus.NOT_FOUND and cursor.was_open and not self._closed:
+                    # There was a stream: the server has forgotten the session, not the method.
+                    self._ended(self._expired())
                 raise
             except UpstreamFailed:
                 # A server that is restarted comes back; one without a stream has refused.
@@ -156,6 +166,7 @@ class HTTPLink:
 
     async def _hear_stream(self, cursor: _Cursor) -> None:
         response = await self._get(cursor)
+        cursor.was_open = True
         try:
             async for message in _messages(response, cursor):
                 if isinstance(message.get("method"), str):
@@ -226,6 +237,8 @@ def _content_type(response: HTTPResponse) -> str:
 class HTTPConnector:
     """Opens links to an address that speaks Streamable HTTP."""
 
+    is_duplex = False
+
     def __init__(self, client: HTTPClient, target: HTTPTarget, name: str) -> None:
         self._client = client
         self._target = target
@@ -233,4 +246,4 @@ class HTTPConnector:
 
     async def connect(self, hear: Hear, ended: Ended) -> HTTPLink:
         """Return a link; nothing is sent yet, so nothing can fail."""
-        return HTTPLink(self._client, self._target, self._name, hear)
+        return HTTPLink(self._client, self._target, self._name, hear, ended)

@@ -110,6 +110,14 @@ class Upstream:
         """Return the era of a call for a client of era `client`: its own if the server has it."""
         return client if self.eras and client in self.eras else self.preferred_era
 
+    @property
+    def mixes_logs(self) -> bool:
+        """Whether log messages in the shared legacy session belong to nobody for certain."""
+        slot = self._slots.get((Era.LEGACY, SHARED))
+        if slot is not None and isinstance(slot.session, LegacySession):
+            return slot.session.mixes_logs
+        return all(connector.is_duplex for connector in self._connectors)
+
     async def request(
         self,
         era: Era,
@@ -242,6 +250,7 @@ class Upstream:
                 lambda reason: self._broken(key, reason),
                 deadline=self._limits.open_timeout,
                 mask=self.mask,
+                is_shared=owner.key == SHARED,
             )
             try:
                 return await probe.open(connector, known)

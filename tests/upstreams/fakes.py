@@ -158,6 +158,8 @@ MODERN: Mapping[str, Reply] = {"server/discover": DISCOVERED}
 class FakeConnector:
     """Opens links to fakes: the first connection by the first script, the last script for ever."""
 
+    is_duplex = True
+
     def __init__(self, *acts: Act) -> None:
         self.servers: list[FakeServer] = []
         self.opened: asyncio.Queue[FakeServer] = asyncio.Queue()

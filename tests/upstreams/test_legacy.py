@@ -165,6 +165,26 @@ async def test_a_question_that_the_server_takes_back_is_taken_from_the_client() 
     await session.close()
 
 
+async def test_a_question_of_a_call_that_is_given_up_is_taken_from_the_client() -> None:
+    session, server = session_with(silent)
+    client = Listener()
+    call = asyncio.create_task(session.request("tools/call", {}, client))
+    request = await server.next()
+    server.say(jsonrpc.request("q", "elicitation/create", {"message": "?"}))
+    async with asyncio.timeout(DEADLINE):
+        await client.questions.get()
+
+        call.cancel()
+
+        await client.given_up.wait()
+    told = [await server.next() for _ in range(2)]
+    cancelled = [each["params"]["requestId"] for each in told if "method" in each]
+    refused = [(each["id"], each["error"]["message"]) for each in told if "error" in each]
+    assert cancelled == [request["id"]]
+    assert refused == [("q", "The call was given up before the answer.")]
+    await session.close()
+
+
 @pytest.mark.parametrize("named", [None, [1], {}, 99, "5"])
 async def test_taking_back_what_was_never_asked_changes_nothing(named: object) -> None:
     session, server = session_with(silent)

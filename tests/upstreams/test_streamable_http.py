@@ -18,7 +18,7 @@ from interlock.upstreams.conversation import Conversation
 from interlock.upstreams.definition import HTTPTarget
 from interlock.upstreams.legacy import LegacySession
 from interlock.upstreams.modern import ModernSession, request_meta
-from interlock.upstreams.port import Nobody, ProtocolBroken, SessionExpired
+from interlock.upstreams.port import Ended, Nobody, ProtocolBroken, SessionExpired
 from interlock.upstreams.streamable_http import HTTPConnector, HTTPLink, HTTPRefused
 from tests.conformance.suite import FIXTURE_SERVER
 from tests.support.processes import running
@@ -37,7 +37,7 @@ SECRETS = {"authorization": "Bearer hidden"}
 
 @asynccontextmanager
 async def link_to(
-    handler: Handler, listener: Listener | None = None
+    handler: Handler, listener: Listener | None = None, ended: Ended = lambda reason: None
 ) -> AsyncIterator[tuple[HTTPLink, list[HTTPRequest]]]:
     """Return a link to a scripted server, and what the server has seen."""
     seen: list[HTTPRequest] = []
@@ -48,7 +48,7 @@ async def link_to(
 
     async with serving(answering(handler, seen)) as (server, client):
         connector = HTTPConnector(client, HTTPTarget(server.url, SECRETS), "fake")
-        link = await connector.connect(hear, lambda reason: None)
+        link = await connector.connect(hear, ended)
         yield link, seen
         await link.close()
 
@@ -466,6 +466,25 @@ async def test_a_server_without_a_stream_of_its_own_says_so_once() -> None:
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize(("was_open", "told"), [(True, ["fake ended our session."]), (False, [])])
+async def test_a_session_has_ended_where_its_own_stream_was_open_and_is_not_found_any_more(
+    *, was_open: bool, told: list[str]
+) -> None:
+    ends: list[str] = []
+
+    async def handle(request: HTTPRequest) -> None:
+        if was_open and "last-event-id" not in request.headers:
+            await request.stream(b"id: m-1\nretry: 0\n\n")
+        else:
+            await request.reply(404)
+
+    async with link_to(handle, ended=lambda reason: ends.append(reason.message)) as (link, _):
+        with pytest.raises(HTTPRefused):
+            await link.listen()
+
+    assert ends == told
+
+
 @pytest.mark.parametrize(
     ("asked", "kept"), [(0, 0.1), (50, 0.1), (100, 0.1), (2500, 2.5), (600_000, 600.0)]
 )
@@ -486,7 +505,8 @@ async def fixture(era: str) -> AsyncIterator[HTTPLink]:
         assert server.ready is not None
         client = HTTPClient()
         async with asyncio.timeout(DEADLINE):
-            yield HTTPLink(client, HTTPTarget(server.ready[1]), "fixture", lambda message: None)
+            connector = HTTPConnector(client, HTTPTarget(server.ready[1]), "fixture")
+            yield await connector.connect(lambda message: None, lambda reason: None)
             await client.close()
 
 

@@ -352,6 +352,8 @@ async def test_a_server_that_no_longer_speaks_what_was_remembered_is_asked_again
 class Refusing:
     """A connector to an address that speaks another transport, or wants a credential."""
 
+    is_duplex = False
+
     def __init__(self, code: int = 405) -> None:
         self.code = code
 
