@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlock.errors import RPCError, TooMany
-from interlock.gateway.parking import STATE_LIFETIME, ParkedCall, Parking, StateRefused
+from interlock.gateway.parking import MAX_UNHEARD, STATE_LIFETIME, ParkedCall, Parking, StateRefused
 from interlock.protocol.json import JSONObject
 from interlock.upstreams.port import Caller, Nobody
 from tests.gateway.virtual_time import run
@@ -297,7 +297,7 @@ def test_a_question_that_the_server_gives_up_is_not_put_to_the_client() -> None:
     run(work())
 
 
-def test_notifications_reach_the_request_that_waits_and_between_requests_nobody() -> None:
+def test_notifications_reach_the_request_that_waits_and_between_requests_the_next() -> None:
     async def talking(caller: Caller) -> JSONObject:
         caller.notify("first", {})
         answer = await caller.ask(ELICIT, {})
@@ -307,11 +307,29 @@ def test_notifications_reach_the_request_that_waits_and_between_requests_nobody(
     async def work() -> None:
         call, before, after = parked(talking), Ears(), Ears()
         assert await call.next_result(before) is None
-        call.notify("unheard", {})
+        call.notify("between", {})
         call.deliver({"elicitation-1": {}})
         assert await call.next_result(after) == {}
 
-        assert (before.heard, after.heard) == (["first"], ["second"])
+        assert (before.heard, after.heard) == (["first"], ["between", "second"])
+
+    run(work())
+
+
+def test_of_what_comes_between_requests_the_newest_is_kept_and_all_of_it_told_once() -> None:
+    async def work() -> None:
+        call, ears, later = parked(confirm), Ears(), Ears()
+        assert await call.next_result(Ears()) is None
+        for number in range(MAX_UNHEARD + 1):
+            call.notify(str(number), {})
+        assert await call.next_result(ears) is None
+        assert await call.next_result(later) is None
+
+        kept = [str(number) for number in range(1, MAX_UNHEARD + 1)]
+        assert (kept, []) == (ears.heard, later.heard)
+        assert call.work is not None
+        call.work.cancel()
+        assert await gone(call)
 
     run(work())
 
