@@ -44,6 +44,19 @@ async def session(gateway: RunningProgram) -> dict[str, str]:
     return await open_session(gateway.client, PATH, gateway.key)
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def hearing(gateway: RunningProgram, session: dict[str, str]) -> dict[str, str]:
+    """Return a session that asked for log messages."""
+    await _ask_for_logs(gateway, session)
+    return session
+
+
+async def _ask_for_logs(gateway: RunningProgram, session: dict[str, str]) -> None:
+    asked = request("logging/setLevel", {"level": "info"})
+    answer = await gateway.client.post(PATH, json=asked, headers=session)
+    assert answer.status_code == 200
+
+
 async def events(answer: httpx2.Response) -> AsyncGenerator[tuple[str | None, Any]]:
     """Yield the id and the message of each event of a stream; the message of a blank one is None."""
     found: dict[str, str] = {}
@@ -116,10 +129,10 @@ async def test_a_client_that_accepts_neither_is_refused(
 
 
 async def test_a_call_that_says_more_than_its_answer_is_a_stream_for_who_accepts_both(
-    gateway: RunningProgram, session: dict[str, str]
+    gateway: RunningProgram, hearing: dict[str, str]
 ) -> None:
     async with gateway.client.stream(
-        "POST", PATH, json=request(*LOGGING), headers=session
+        "POST", PATH, json=request(*LOGGING), headers=hearing
     ) as answer:
         assert answer.headers["content-type"] == SSE
         assert answer.headers["cache-control"] == "no-cache, no-transform"
@@ -131,10 +144,10 @@ async def test_a_call_that_says_more_than_its_answer_is_a_stream_for_who_accepts
 
 
 async def test_a_call_that_says_more_is_one_answer_for_who_accepts_json_only(
-    gateway: RunningProgram, session: dict[str, str]
+    gateway: RunningProgram, hearing: dict[str, str]
 ) -> None:
     answer = await gateway.client.post(
-        PATH, json=request(*LOGGING), headers={**session, "accept": JSON}
+        PATH, json=request(*LOGGING), headers={**hearing, "accept": JSON}
     )
 
     assert answer.headers["content-type"] == JSON
@@ -320,11 +333,11 @@ async def _until_data(lines: AsyncIterator[str]) -> AsyncIterator[str]:
 
 
 async def test_an_answer_that_broke_off_is_resumed_where_it_stopped(
-    gateway: RunningProgram, session: dict[str, str]
+    gateway: RunningProgram, hearing: dict[str, str]
 ) -> None:
     seen: list[tuple[str | None, Any]] = []
     async with (
-        gateway.client.stream("POST", PATH, json=request(*LOGGING), headers=session) as answer,
+        gateway.client.stream("POST", PATH, json=request(*LOGGING), headers=hearing) as answer,
         aclosing(events(answer)) as found,
     ):
         async for event in found:
@@ -334,7 +347,7 @@ async def test_an_answer_that_broke_off_is_resumed_where_it_stopped(
 
     last = seen[-1][0]
     assert last is not None
-    resume = {**session, "last-event-id": last}
+    resume = {**hearing, "last-event-id": last}
     async with gateway.client.stream("GET", PATH, headers=resume) as answer:
         rest = await all_of(answer)
 
@@ -345,16 +358,16 @@ async def test_an_answer_that_broke_off_is_resumed_where_it_stopped(
 
 
 async def test_an_answer_that_was_missed_whole_is_resumed_from_the_first_event(
-    gateway: RunningProgram, session: dict[str, str]
+    gateway: RunningProgram, hearing: dict[str, str]
 ) -> None:
     async with (
-        gateway.client.stream("POST", PATH, json=request(*LOGGING), headers=session) as answer,
+        gateway.client.stream("POST", PATH, json=request(*LOGGING), headers=hearing) as answer,
         aclosing(events(answer)) as found,
     ):
         first = await anext(found)
     assert first[1] is None
 
-    resume = {**session, "last-event-id": str(first[0])}
+    resume = {**hearing, "last-event-id": str(first[0])}
     async with gateway.client.stream("GET", PATH, headers=resume) as answer:
         messages = [each for _, each in await all_of(answer)]
 
@@ -380,6 +393,7 @@ async def test_a_batch_is_answered_on_one_stream_by_the_one_version_that_has_bat
     head = {**bearer(gateway.key), "accept": BOTH}
     opened = await gateway.client.post(PATH, json={**INITIALIZE, "params": params}, headers=head)
     head["mcp-session-id"] = opened.headers["mcp-session-id"]
+    await _ask_for_logs(gateway, head)
     said = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     calls = [request(*ECHO, number=1), request(*LOGGING, number=2), request("nowhere", number=3)]
 
