@@ -39,4 +39,7 @@ def test_a_quiet_connection_is_closed_by_the_client_and_not_while_it_sends(tmp_p
     kept_by_clients = httpx2.Limits().keepalive_expiry
 
     assert kept_by_clients is not None
-    assert uvicorn_config(settings.gateway, Program(settings)).timeout_keep_alive > kept_by_clients + 60
+    assert (
+        uvicorn_config(settings.gateway, Program(settings)).timeout_keep_alive
+        > kept_by_clients + 60
+    )
