@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from interlock.protocol.json import JSONObject, dumps
 
+MAX_HELD = 32 * 1024 * 1024  # bytes of messages before the newest, where a client reads too slowly
+
 
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
@@ -19,8 +21,9 @@ class StreamEvent:
 class Stream:
     """An ordered run of messages to one client.
 
-    At most `capacity` messages are held; beyond that the oldest go. With `is_resumable` messages
-    stay after they were followed, so that a client that lost its connection can have them again.
+    At most `capacity` messages are held, and `MAX_HELD` bytes of those before the newest; beyond
+    that the oldest go. With `is_resumable` messages stay after they were followed, so that a client
+    that lost its connection can have them again.
     With `is_answer_only` its client reads a lone answer and nothing that comes before it.
     `delivered` is the number of the last message that a follower took, `weight` the bytes sent,
     `was_followed` whether anybody ever began to.
@@ -43,6 +46,7 @@ class Stream:
         self.dropped = 0
         self._is_resumable = is_resumable
         self._events: deque[StreamEvent] = deque(maxlen=capacity)
+        self._held = 0
         self._number = 0
         self._follower = 0
         self._changed = asyncio.Event()
@@ -50,9 +54,11 @@ class Stream:
     def send(self, message: JSONObject) -> int:
         """Append a message and return its size in bytes."""
         self._number += 1
-        if len(self._events) == self._events.maxlen:
+        while len(self._events) == self._events.maxlen or self._held > MAX_HELD:
+            self._forget_oldest()
             self.dropped += 1
         data = dumps(message)
+        self._held += len(data)
         self.weight += len(data)
         self._events.append(StreamEvent(self._number, data))
         self._changed.set()
@@ -118,8 +124,11 @@ class Stream:
     def _pending(self, after: int) -> list[StreamEvent]:
         if not self._is_resumable:
             while self._events and self._events[0].number <= after:
-                self._events.popleft()
+                self._forget_oldest()
         return [event for event in self._events if event.number > after]
+
+    def _forget_oldest(self) -> None:
+        self._held -= len(self._events.popleft().data)
 
     def _has_after(self, number: int) -> bool:
         return bool(self._events) and self._events[-1].number > number

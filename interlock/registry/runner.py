@@ -134,6 +134,8 @@ class ServerRunner:
     def down(self, reason: UpstreamFailed) -> None:
         """Take note that the shared session broke by itself."""
         self._fail(reason)
+        # A call must not start the server again meanwhile: it would be stopped in the next moment.
+        self.upstream.blocked = UpstreamUnavailable(self.health.reason or reason.message)
         self._is_down = True
         self._wake.set()
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-EDGE = 1024
+from interlock.upstreams.envelope import EDGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Final
 from interlock.upstreams.hiding import Mask, printable
 
 MAX_LINE_BYTES: Final = 8 * 1024
+SHORT_LINE: Final = 256  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,50 +21,78 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    """Lines that came together; they are told apart once somebody reads them."""
+
     time: datetime
     raw: bytes
     mask: Mask
+    count: int = 1
+
+    def lines(self) -> list[bytes]:
+        return [line for line in self.raw.split(b"\n") if line and not line.isspace()]
 
 
 class ServerLog:
     """The last `capacity` lines of a server's stderr, kept across its restarts."""
 
     def __init__(self, capacity: int) -> None:
-        self._entries: deque[_Entry] = deque(maxlen=capacity)
+        self.capacity = capacity
+        self._entries: deque[_Entry] = deque()
+        self._count = 0
 
     def lines(self, last: int) -> list[LogLine]:
         """Return at most the `last` newest lines, oldest first, with secrets hidden."""
-        first = max(len(self._entries) - max(last, 0), 0)
-        return [_reveal(entry) for entry in list(self._entries)[first:]]
+        wanted = max(min(last, self.capacity), 0)
+        newest: list[LogLine] = []
+        for entry in reversed(self._entries):
+            if len(newest) == wanted:
+                break
+            raw = entry.lines()[: -(wanted - len(newest)) - 1 : -1]
+            newest += [_reveal(entry, line) for line in raw]
+        return newest[::-1]
+
+    def add(self, entry: _Entry) -> None:
+        """Add lines, and forget the oldest that are no longer needed."""
+        self._entries.append(entry)
+        self._count += entry.count
+        while self._count - self._entries[0].count >= self.capacity:
+            self._count -= self._entries.popleft().count
 
     def writer(self, mask: Mask) -> "LogWriter":
         """Return the writer for one run of the server, whose secrets `mask` hides."""
-        return LogWriter(self._entries, mask)
+        return LogWriter(self, mask)
 
 
 class LogWriter:
-    """Cuts what one process writes into lines; keeps each line's first 8 KiB, never more."""
+    """Cuts what one process writes into lines; keeps each line's first 8 KiB, never more.
 
-    def __init__(self, entries: deque[_Entry], mask: Mask) -> None:
-        self._entries = entries
+    A flood of short lines is kept as it comes, since looking at each of them costs more than reading
+    them all.
+    """
+
+    def __init__(self, log: ServerLog, mask: Mask) -> None:
+        self._log = log
         self._mask = mask
         self._partial = bytearray()
         self._newest: _Entry | None = None
 
     def feed(self, data: bytes) -> None:
         """Take the next chunk of the stream."""
-        *ends, rest = data.split(b"\n")
-        if ends:
-            now = datetime.now(UTC)
-            self._keep(ends[0])
-            self._end_line(now)
-            for line in ends[1:][-(self._entries.maxlen or 0) :]:
-                self._add(now, line[: MAX_LINE_BYTES + 1])
+        end, newline, rest = data.partition(b"\n")
+        self._keep(end)
+        if not newline:
+            return
+        now = datetime.now(UTC)
+        self._end_line(now)
+        block, newline, rest = rest.rpartition(b"\n")
+        if newline:
+            self._add_block(now, block)
         self._keep(rest)
 
     def note(self, text: str) -> None:
         """Add a line of our own, about the server."""
-        self._entries.append(_Entry(datetime.now(UTC), text.encode(), self._mask))
+        raw = text.replace("\n", " ").encode()[: MAX_LINE_BYTES + 1]
+        self._log.add(_Entry(datetime.now(UTC), raw, self._mask))
 
     def finish(self) -> None:
         """Keep what stands after the last newline as a line, as the stream is over."""
@@ -71,7 +100,7 @@ class LogWriter:
 
     def newest(self) -> str | None:
         """Return the last line of this run with secrets hidden; None if it wrote nothing."""
-        return _reveal(self._newest).text if self._newest else None
+        return _reveal(self._newest, self._newest.lines()[-1]).text if self._newest else None
 
     def _keep(self, piece: bytes) -> None:
         # The byte beyond the limit tells a line that was cut from one that just fits.
@@ -81,16 +110,26 @@ class LogWriter:
         line, self._partial = bytes(self._partial), bytearray()
         self._add(now, line)
 
-    def _add(self, now: datetime, line: bytes) -> None:
-        if not line or line.isspace():
+    def _add_block(self, now: datetime, block: bytes) -> None:
+        while b"\n\n" in block:
+            block = block.replace(b"\n\n", b"\n")
+        count = block.count(b"\n") + 1
+        if len(block) <= count * SHORT_LINE:
+            self._add(now, block, count)
             return
-        self._newest = _Entry(now, line, self._mask)
-        self._entries.append(self._newest)
+        for line in block.split(b"\n")[-self._log.capacity :]:
+            self._add(now, line[: MAX_LINE_BYTES + 1])
+
+    def _add(self, now: datetime, lines: bytes, count: int = 1) -> None:
+        if not lines or lines.isspace():
+            return
+        self._newest = _Entry(now, lines, self._mask, count)
+        self._log.add(self._newest)
 
 
-def _reveal(entry: _Entry) -> LogLine:
-    raw = entry.raw[:MAX_LINE_BYTES]
-    text = entry.mask.apply(printable(raw.decode(errors="replace")).rstrip())
-    if len(entry.raw) > MAX_LINE_BYTES:
+def _reveal(entry: _Entry, line: bytes) -> LogLine:
+    text = printable(line[:MAX_LINE_BYTES].decode(errors="replace")).rstrip()
+    text = entry.mask.apply(text)
+    if len(line) > MAX_LINE_BYTES:
         text = entry.mask.trim(text.rstrip("\ufffd"))
     return LogLine(entry.time, text)

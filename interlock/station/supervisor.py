@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-FIRST_DELAY: Final = 0.2
+FIRST_DELAY: Final = 0.1
 LONGEST_DELAY: Final = 10.0
 MAX_RESTARTS: Final = 5
 WINDOW: Final = 60.0
@@ -16,7 +16,7 @@ STABLE_RUN: Final = 60.0
 class RestartPolicy:
     """Decides when to restart one server; every moment is given in seconds of one clock.
 
-    Delays double from 0.2 to 10 s, each up to a quarter shorter by chance so that servers that
+    Delays double from 0.1 to 10 s, each up to a quarter shorter by chance so that servers that
     fell together do not rise together. After 5 restarts within a minute the circuit opens: 30 s
     later one attempt is let through, and if that fails too, one more every 30 s. A run of over
     60 s makes the server as good as new. A start that fails counts as a run: call `started` before

@@ -7,11 +7,13 @@ from itertools import count
 from typing import Any
 
 from interlock.errors import InterlockError, UpstreamFailed, UpstreamUnavailable
+from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject, as_list, as_object, dumps, loads
 from interlock.protocol.versions import META_SUBSCRIPTION
 from interlock.telemetry.logs import get_logger
 from interlock.upstreams.channel import Channel
-from interlock.upstreams.port import Ended, Headers, Hear
+from interlock.upstreams.envelope import EDGE, answered_id, is_answer
+from interlock.upstreams.port import Ended, Headers, Hear, ProtocolBroken
 
 log = get_logger(__name__)
 
@@ -89,15 +91,29 @@ class DuplexLink:
             value = loads(text)
         except ValueError:
             value = None
+            self._fail_unreadable(text)
         # Servers of 2025-03-26 may send several messages together.
         for message in as_list(value) or (value,):
             self._take(as_object(message), len(text))
+
+    def _fail_unreadable(self, text: bytes) -> None:
+        """Let the call fail at once whose answer this would be, instead of at its deadline."""
+        head, tail = text[:EDGE], text[-EDGE:]
+        if not is_answer(head):
+            return
+        fault = ProtocolBroken(f"{self._name} answered with something that cannot be read as JSON.")
+        answered = answered_id(head, tail)
+        if answered is None:
+            self.failed(fault)
+        else:
+            self._take(jsonrpc.failure(answered, fault), len(text))
 
     def _take(self, message: JSONObject | None, size: int) -> None:
         method = message.get("method") if message is not None else None
         if message is not None and isinstance(method, str):
             self._owner(message)(message)
-        elif message is not None and method is None and "id" in message:
+        elif message is not None and method is None and not isinstance(message.get("id", True), bool):
+            # To Python, true is the number one.
             self._answer(message)
         else:
             log.warning("upstream.not_a_message", server=self._name, size=size)

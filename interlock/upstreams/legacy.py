@@ -7,6 +7,7 @@ from interlock.errors import InterlockError, RPCError
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject, as_object
 from interlock.protocol.versions import LATEST_LEGACY, LEGACY_VERSIONS, Era
+from interlock.telemetry.logs import get_logger
 from interlock.upstreams.conversation import Conversation, pass_notification, token_of
 from interlock.upstreams.port import (
     Caller,
@@ -19,6 +20,9 @@ from interlock.upstreams.port import (
     ServerFacts,
 )
 
+log = get_logger(__name__)
+
+MAX_ASKED = 256  # requests of a server that are being answered; one that reads no answers has more
 OF_A_CALL = frozenset({"notifications/progress", "notifications/message"})
 
 
@@ -51,6 +55,7 @@ class LegacySession:
         self._talk = Conversation(link)
         self._running: list[_Running] = []
         self._asks: dict[jsonrpc.RequestId, asyncio.Task[None]] = {}
+        self._replies: set[asyncio.Task[None]] = set()
         self.facts = ServerFacts(Era.LEGACY, LATEST_LEGACY, {}, {})
         self.log_level: str | None = None
 
@@ -158,7 +163,12 @@ class LegacySession:
             # Many servers ask on the session's own stream what a call of theirs wants to know.
             running = self._running[0]
         caller = running.caller if running is not None else None
+        if len(self._replies) >= MAX_ASKED:
+            log.warning("upstream.asks_too_much", server=self._name)
+            return
         task = self._talk.spawn(self._reply(message, caller))
+        self._replies.add(task)
+        task.add_done_callback(self._replies.discard)
         for asks in (self._asks, *((running.asks,) if running is not None else ())):
             asks[asked] = task
             task.add_done_callback(lambda _, asks=asks: asks.pop(asked, None))

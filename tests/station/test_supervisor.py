@@ -37,7 +37,7 @@ def test_delays_double() -> None:
         delays.append(round(again - now, 6))
         now = again
 
-    assert delays == [0.2, 0.4, 0.8, 1.6, 3.2]
+    assert delays == [0.1, 0.2, 0.4, 0.8, 1.6]
 
 
 def test_delays_stay_below_ten_seconds() -> None:
@@ -51,10 +51,10 @@ def test_delays_stay_below_ten_seconds() -> None:
         delays.append(round(delay, 6))
         now += 50 + delay
 
-    assert delays == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10, 10, 10, 10]
+    assert delays == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10, 10, 10]
 
 
-@pytest.mark.parametrize(("chance", "delay"), [(0.0, 0.2), (0.5, 0.175), (1.0, 0.15)])
+@pytest.mark.parametrize(("chance", "delay"), [(0.0, 0.1), (0.5, 0.0875), (1.0, 0.075)])
 def test_chance_shortens_a_delay_by_up_to_a_quarter(chance: float, delay: float) -> None:
     policy = RestartPolicy(lambda: chance)
 
@@ -65,7 +65,7 @@ def test_the_delay_left_shrinks_as_time_passes() -> None:
     policy = steady()
     fall(policy, 100.0)
 
-    assert policy.delay_before_restart(100.05) == pytest.approx(0.15)
+    assert policy.delay_before_restart(100.05) == pytest.approx(0.05)
     assert policy.delay_before_restart(101.0) == 0.0
 
 
@@ -117,7 +117,7 @@ def test_a_long_run_closes_the_circuit_and_starts_the_delays_anew() -> None:
     policy.ended(opened + 91)
 
     assert policy.retry_at is None
-    assert policy.delay_before_restart(opened + 91) == pytest.approx(0.2)
+    assert policy.delay_before_restart(opened + 91) == pytest.approx(0.1)
 
 
 def test_restarts_older_than_a_minute_do_not_count() -> None:
