@@ -5,6 +5,7 @@ from interlock.protocol.jsonrpc import RequestId
 from interlock.station.framing import Oversized
 from interlock.upstreams import envelope
 
+
 class AnswerTooLarge(UpstreamFailed):
     """A server answered with more bytes than are read; the session goes on."""
 

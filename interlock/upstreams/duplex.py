@@ -112,7 +112,9 @@ class DuplexLink:
         method = message.get("method") if message is not None else None
         if message is not None and isinstance(method, str):
             self._owner(message)(message)
-        elif message is not None and method is None and not isinstance(message.get("id", True), bool):
+        elif (
+            message is not None and method is None and not isinstance(message.get("id", True), bool)
+        ):
             # To Python, true is the number one.
             self._answer(message)
         else:

@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
-from interlock.gateway.streams import Stream, StreamEvent
+from interlock.gateway.streams import MAX_HELD, Stream, StreamEvent
 from interlock.protocol.json import JSONObject, dumps, loads
 from tests.gateway.virtual_time import now, run
 
@@ -251,5 +251,36 @@ def test_finished_waits_for_the_end_and_not_for_messages() -> None:
         assert not task.done()
         made.end()
         await task
+
+    run(work())
+
+
+def test_a_stream_that_nobody_follows_holds_few_bytes_and_always_the_newest_message() -> None:
+    async def work() -> None:
+        made, size = stream(), MAX_HELD // 4
+        for number in range(1, 11):
+            made.send({"said": number, "padding": "x" * size})
+        made.send({"said": 11, "padding": "x" * MAX_HELD})
+        made.send(said(12))
+        made.end()
+
+        assert await numbers(made) == [12]
+        assert made.dropped == 11
+
+    run(work())
+
+
+def test_what_was_followed_no_longer_counts_towards_the_bytes_that_are_held() -> None:
+    async def work() -> None:
+        made, seen = stream(is_resumable=False), list[int]()
+        task = asyncio.create_task(following(made.follow(0, HEARTBEAT), seen))
+        for number in range(1, 9):
+            made.send({"said": number, "padding": "x" * (MAX_HELD // 4)})
+            await asyncio.sleep(1)
+        made.end()
+        await task
+
+        assert seen == list(range(1, 9))
+        assert made.dropped == 0
 
     run(work())

@@ -123,6 +123,23 @@ def test_brackets_inside_strings_do_not_count_as_nesting() -> None:
     assert value == loads(text)
 
 
+@pytest.mark.parametrize(
+    "tricky",
+    [
+        *('"', "\\", '\\"', '"[', '["', '\\"[', "\\\\[", '","', '":"{', "[\\", "]}", '"]"', "\\n["),
+        *('a\\"[b', '{"a":["', '\\\\"{', "\n[\t{"),
+    ],
+)
+def test_nesting_is_measured_alike_whatever_stands_in_strings(tricky: str) -> None:
+    value: Any = [tricky * 3, {tricky: tricky}] * MAX_DEPTH
+    for _ in range(MAX_DEPTH - 2):
+        value = {tricky: value, "x": tricky}
+
+    assert value == loads(json.dumps(value).encode())
+    with pytest.raises(ValueError, match=f"deeper than {MAX_DEPTH}"):
+        loads(json.dumps([value]).encode())
+
+
 def test_many_brackets_beside_each_other_do_not_count_as_nesting() -> None:
     value = [[], {}] * MAX_DEPTH * 2
 

@@ -153,3 +153,41 @@ def test_a_flood_costs_little_memory() -> None:
 
     assert peak < 4 * MIB
     assert len(log.lines(5000)) == 1000
+
+
+def test_a_flood_is_told_line_by_line_in_order_without_blank_lines() -> None:
+    log = ServerLog(1000)
+    written = writer(log, "hunter22")
+    written.feed(b"begin")
+    written.feed(b"ning\n" + b"\n\n".join(b"line %d hunter22" % n for n in range(50)) + b"\n\nen")
+    written.feed(b"d\n")
+
+    expected = ["beginning", *(f"line {n} ***" for n in range(50)), "end"]
+    assert texts(log) == expected
+    assert texts(log, 3) == expected[-3:]
+    assert written.newest() == "end"
+
+
+def test_a_flood_leaves_no_more_lines_than_the_log_keeps() -> None:
+    log = ServerLog(10)
+    written = writer(log)
+    for block in range(5):
+        written.feed(b"".join(b"%d-%d\n" % (block, n) for n in range(7)))
+
+    assert texts(log) == ["3-4", "3-5", "3-6", *(f"4-{n}" for n in range(7))]
+
+
+def test_a_long_line_in_a_flood_is_cut() -> None:
+    log = ServerLog(1000)
+    writer(log).feed(b"a\n" * 100 + b"x" * (MAX_LINE_BYTES + 5) + b"\n" + b"b\n" * 100)
+
+    assert [len(text) for text in texts(log)] == [1] * 100 + [MAX_LINE_BYTES] + [1] * 100
+
+
+def test_a_note_of_our_own_is_one_bounded_line() -> None:
+    log = ServerLog(10)
+    writer(log).note("one\ntwo" + "x" * MIB)
+
+    (text,) = texts(log)
+    assert text.startswith("one two")
+    assert len(text) == MAX_LINE_BYTES

@@ -298,3 +298,54 @@ async def test_a_server_that_dies_of_a_request_fails_it() -> None:
 
     with pytest.raises(UpstreamUnavailable, match="fell over"):
         await link.exchange(call(1), ignore)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b'{"jsonrpc":"2.0","id":1,"result":{"half',
+        b'{"jsonrpc":"2.0","id":1,"result":{"text":"\xff"}}',
+        b'{"id":1,"jsonrpc":"2.0","result":' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+        b'{"jsonrpc":"2.0","result":{"a":' + b"[" * 20_000 + b"]" * 20_000 + b'},"id":1}',
+    ],
+)
+async def test_an_answer_that_cannot_be_read_fails_its_own_exchange(broken: bytes) -> None:
+    link, server = connected(silent)
+    first, second = [await begun(link, server, call(number), Listener()) for number in (1, 2)]
+
+    link.receive(broken)
+    server.answer(call(2), {"ok": True})
+
+    assert "cannot be read" in (await first)["error"]["message"]
+    assert (await second)["result"] == {"ok": True}
+
+
+async def test_a_broken_answer_without_an_id_fails_the_only_call() -> None:
+    link, server = connected(silent)
+    task = await begun(link, server, call(1), Listener())
+
+    link.receive(b'{"jsonrpc":"2.0","result":{"half')
+
+    with pytest.raises(UpstreamFailed, match="cannot be read"):
+        await task
+
+
+@pytest.mark.parametrize("noise", [b'{"jsonrpc":"2.0","id":1,"method":"half', b"{", b"Ready."])
+async def test_what_cannot_be_read_and_is_no_answer_fails_nothing(noise: bytes) -> None:
+    link, server = connected(silent)
+    task = await begun(link, server, call(1), Listener())
+
+    link.receive(noise)
+    server.answer(call(1), {"ok": True})
+
+    assert (await task)["result"] == {"ok": True}
+
+
+async def test_the_id_true_is_not_the_id_one() -> None:
+    link, server = connected(silent)
+    task = await begun(link, server, call(1), Listener())
+
+    server.say({"jsonrpc": "2.0", "id": True, "result": {"ok": False}})
+    server.answer(call(1), {"ok": True})
+
+    assert (await task)["result"] == {"ok": True}

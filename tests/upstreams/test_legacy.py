@@ -8,7 +8,7 @@ from interlock.errors import RPCError
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import LATEST_LEGACY, LEGACY_VERSIONS, Era
-from interlock.upstreams.legacy import LegacySession
+from interlock.upstreams.legacy import MAX_ASKED, LegacySession
 from interlock.upstreams.port import ClientFacts, Nobody, ProtocolBroken, ServerFacts
 from tests.upstreams.fakes import (
     CLIENT,
@@ -258,3 +258,17 @@ async def test_closing_gives_up_questions_that_wait() -> None:
 
         await peer.given_up.wait()
     assert server.is_closed
+
+
+async def test_a_server_that_asks_without_end_is_answered_up_to_a_bound() -> None:
+    peer = Listener()
+    session, server = session_with(silent, peer)
+
+    for number in range(MAX_ASKED + 50):
+        server.say(jsonrpc.request(f"r{number}", "roots/list", {}))
+    async with asyncio.timeout(DEADLINE):
+        for _ in range(MAX_ASKED):
+            await peer.questions.get()
+
+    assert peer.questions.empty()
+    await session.close()
