@@ -3,10 +3,10 @@
 import asyncio
 import time
 
-from tests.faults.stage import IS_FULL, VICTIMS, Stage, neighbour, percentile
+from tests.faults.stage import VICTIMS, Stage, neighbour, percentile
 
 LIVES = 5  # restarts within a minute
-AT_ONCE = 4 if IS_FULL else 2
+AT_ONCE = 2
 TOLD_WITHIN = 1.0  # seconds
 BACK_WITHIN = 2.0  # seconds
 # What a start of the interpreter may take longer on a machine that does other things meanwhile.
@@ -55,8 +55,8 @@ async def test_callers_are_told_and_servers_come_back_while_others_hardly_notice
     assert max(told) < TOLD_WITHIN + NOISE
     assert percentile(back, 0.5) < BACK_WITHIN
     assert max(back) < BACK_WITHIN + NOISE
-    # Fifty milliseconds are what starts of an interpreter do to a p99 of a few on two processors.
-    assert meanwhile < max(2 * before, before + 0.05)
+    # A tenth of a second is what starts of interpreters may do to a p99 of a few on two processors.
+    assert meanwhile < max(2 * before, before + 0.1)
     assert {health[name]["restarts"] for name in VICTIMS} == {LIVES}
 
 
