@@ -18,6 +18,7 @@ A JSON-RPC error that a server answered is no failure of ours: it is an `RPCErro
 through as it came.
 """
 
+import math
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -102,7 +103,7 @@ class TooMany(InterlockError):
     reason = "too_many"
 
     def __init__(self, message: str, *, retry_after: float = 1.0) -> None:
-        super().__init__(message, data={"retry_after_ms": round(retry_after * 1000)})
+        super().__init__(message, data={"retry_after_ms": math.ceil(retry_after * 1000)})
         self.retry_after = retry_after
 
 

@@ -52,6 +52,27 @@ class GatewaySettings(_Section):
     sessions_per_server: int = Field(
         default=64, ge=1, description="upstream sessions of one server"
     )
+    key_rate: int = Field(
+        default=0, ge=0, le=1_000_000, description="calls a minute of a key; 0 is no limit"
+    )
+    key_burst: int = Field(
+        default=0, ge=0, le=1_000_000, description="of these at once; 0 is all of them"
+    )
+    project_rate: int = Field(
+        default=0, ge=0, le=1_000_000, description="calls a minute of a project; 0 is no limit"
+    )
+    project_burst: int = Field(
+        default=0, ge=0, le=1_000_000, description="of these at once; 0 is all of them"
+    )
+    session_rate: int = Field(
+        default=120,
+        ge=0,
+        le=1_000_000,
+        description="new sessions a minute of a caller; 0 is no limit",
+    )
+    session_burst: int = Field(
+        default=60, ge=0, le=1_000_000, description="of these at once; 0 is all of them"
+    )
 
 
 class StationSettings(_Section):

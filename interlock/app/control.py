@@ -1,5 +1,6 @@
 """The control API as one FastAPI application: routes, health, and how errors read."""
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -78,7 +79,8 @@ def error_response(scope: Scope, fault: InterlockError) -> Response:
     }
     headers = {"x-request-id": request_id}
     if isinstance(fault, TooMany):
-        headers["retry-after"] = str(max(1, round(fault.retry_after)))
+        headers["retry-after"] = str(max(1, math.ceil(fault.retry_after)))
+        error.update(fault.data or {})
     if isinstance(fault, Unavailable):
         headers["retry-after"] = "5"
     if fault.status == HTTPStatus.UNAUTHORIZED:

@@ -21,11 +21,13 @@ from interlock.gateway.pipeline import Pipeline
 from interlock.gateway.routes import Endpoints
 from interlock.gateway.streamable_http import StreamableHTTP
 from interlock.gateway.tasks import Tasks
+from interlock.identity.limits import RateLimit
+from interlock.policy.rate_limit import Defaults, RateLimits
 from interlock.registry.hosted import Host
 from interlock.registry.links import Links
 from interlock.registry.registry import Registry
 from interlock.registry.store import ServerStore
-from interlock.settings import Settings
+from interlock.settings import GatewaySettings, Settings
 from interlock.station.station import Station
 from interlock.telemetry.logs import get_logger, log_failure
 from interlock.upstreams.connections import HTTPClient
@@ -47,6 +49,7 @@ class DataPlane:
     modern: ModernClients
     parking: Parking
     endpoints: Endpoints
+    limits: RateLimits
 
     def end_streams(self) -> None:
         """Let every open stream end, so that a shutdown need not wait for its clients."""
@@ -112,12 +115,16 @@ async def open_data_plane(
         pipeline, sessions, changes, subscriptions, tasks, lambda: registry.table
     )
     stack.push_async_callback(legacy.end)
-    modern = ModernClients(pipeline, Listening(changes, subscriptions, tasks))
+    modern = ModernClients(
+        pipeline, Listening(changes, subscriptions, tasks, lambda: registry.table)
+    )
+    limits = RateLimits(_default_limits(settings.gateway))
     entry = Entry(
         ground.keys.find,
         lambda: registry.table,
         Ledger(ground.writer.add),
         registry,
+        limits,
         max_body=settings.gateway.max_body,
     )
     keep_alive = settings.gateway.keep_alive
@@ -127,7 +134,9 @@ async def open_data_plane(
         LegacySSE(entry, legacy, handover, keep_alive=keep_alive),
         registry.place_of,
     )
-    plane = DataPlane(settings, station, changes, registry, legacy, modern, parking, endpoints)
+    plane = DataPlane(
+        settings, station, changes, registry, legacy, modern, parking, endpoints, limits
+    )
     house = asyncio.create_task(plane.keep_house(ground), name="housekeeping")
 
     async def stop_house() -> None:
@@ -137,3 +146,14 @@ async def open_data_plane(
 
     stack.push_async_callback(stop_house)
     return plane
+
+
+def _default_limits(settings: GatewaySettings) -> Defaults:
+    def limit(rate: int, burst: int) -> RateLimit | None:
+        return RateLimit.of(rate, burst=burst or None) if rate else None
+
+    return Defaults(
+        key=limit(settings.key_rate, settings.key_burst),
+        project=limit(settings.project_rate, settings.project_burst),
+        sessions=limit(settings.session_rate, settings.session_burst),
+    )

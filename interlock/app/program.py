@@ -26,6 +26,7 @@ from interlock.errors import BadInput, Unavailable
 from interlock.exports import api as exports_api
 from interlock.exports import source_api
 from interlock.gateway.catalogue import GATEWAY
+from interlock.gateway.entry import client_of
 from interlock.gateway.handover import KEEPER, Handover
 from interlock.gateway.ledger import Ledger
 from interlock.gateway.perimeter import is_loopback
@@ -138,6 +139,8 @@ class Program:
         async def default_owner(request: Request) -> str:
             rest_records.arrived(request, await gate.principal(request))
             access = await gate.project(Role.OWNER)(request, project.name)
+            entry = registry.table.project(project.name)
+            plane.limits.take(access.principal, entry, client_of(request.scope))
             return access.project.workspace_id
 
         def address() -> str:

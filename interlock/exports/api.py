@@ -8,9 +8,12 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from interlock.exports.clients import CLIENTS, Endpoint, render
+from interlock.gateway.limited import limited
 from interlock.identity.entities import Project
 from interlock.identity.gate import Gate, ProjectAccess
+from interlock.identity.limits import Access
 from interlock.identity.principal import Role
+from interlock.policy.access import may_call, may_see
 from interlock.registry.registry import Registry
 
 
@@ -43,19 +46,25 @@ class ConfigurationView(BaseModel):
 
 
 def endpoints(
-    registry: Registry, project: Project, address: str, *, unified: bool
+    registry: Registry,
+    project: Project,
+    address: str,
+    *,
+    unified: bool,
+    limits: Access | None = None,
 ) -> list[Endpoint]:
-    """Return the addresses that a client of a project is to know."""
+    """Return the addresses that a client of a project is to know; `limits` are those of its key."""
+    servers = [
+        each for each in registry.servers(project.id) if may_see(limits, each.definition.name)
+    ]
     if unified:
         return [
             Endpoint(
                 name="interlock" if project.name == "default" else f"interlock-{project.name}",
                 url=f"{address}/mcp/{project.name}",
                 sse_url=f"{address}/sse/{project.name}",
-                timeout=max(
-                    (each.definition.timeout for each in registry.servers(project.id)), default=60
-                ),
-                auto_approve=_approved(registry, project),
+                timeout=max((each.definition.timeout for each in servers), default=60),
+                auto_approve=_approved(registry, project, limits),
             )
         ]
     return [
@@ -64,21 +73,26 @@ def endpoints(
             url=f"{address}/mcp/{project.name}/{quote(server.definition.name)}",
             sse_url=f"{address}/sse/{project.name}/{quote(server.definition.name)}",
             timeout=server.definition.timeout,
-            auto_approve=server.definition.auto_approve,
+            auto_approve=tuple(
+                tool
+                for tool in server.definition.auto_approve
+                if may_call(limits, server.definition.name, tool)
+            ),
         )
-        for server in registry.servers(project.id)
+        for server in servers
         if not server.definition.disabled
     ]
 
 
-def _approved(registry: Registry, project: Project) -> tuple[str, ...]:
+def _approved(registry: Registry, project: Project, limits: Access | None) -> tuple[str, ...]:
     """Return the tools that need no question to the user, under the names that clients see."""
     approved = {
         (each.definition.name, tool)
         for each in registry.servers(project.id)
         for tool in each.definition.auto_approve
     }
-    view = registry.table.project(project.name).unified
+    entry = registry.table.project(project.name)
+    view = limited(entry, entry.unified, limits)
     listed = ((tool["name"], view.tools[tool["name"]]) for tool in view.lists["tools"])
     return tuple(name for name, target in listed if (target.server.name, target.name) in approved)
 
@@ -87,7 +101,7 @@ def routes(registry: Registry, gate: Gate, address: Callable[[], str]) -> APIRou
     """Return the routes of configurations; `address` is what clients call us by."""
     router = APIRouter(prefix="/api/v1/projects/{project}/clients", tags=["clients"])
 
-    @router.get("", dependencies=[Depends(gate.project(Role.REPORTER))])
+    @router.get("", dependencies=[Depends(gate.project(Role.REPORTER, limited=True))])
     async def list_clients() -> list[ClientView]:
         """List the clients that configurations can be written for."""
         return [
@@ -98,7 +112,8 @@ def routes(registry: Registry, gate: Gate, address: Callable[[], str]) -> APIRou
         ]
 
     def written(access: ProjectAccess, client: str, body: ConfigurationBody) -> ConfigurationView:
-        places = endpoints(registry, access.project, address(), unified=body.unified)
+        limits = access.principal.access
+        places = endpoints(registry, access.project, address(), unified=body.unified, limits=limits)
         made = render(client, places, body.key)
         return ConfigurationView(
             client=made.client,
@@ -111,7 +126,7 @@ def routes(registry: Registry, gate: Gate, address: Callable[[], str]) -> APIRou
     @router.get("/{client}")
     async def show_configuration(
         client: str,
-        access: ProjectAccess = Depends(gate.project(Role.REPORTER)),
+        access: ProjectAccess = Depends(gate.project(Role.REPORTER, limited=True)),
         *,
         unified: bool = True,
     ) -> ConfigurationView:
@@ -122,7 +137,7 @@ def routes(registry: Registry, gate: Gate, address: Callable[[], str]) -> APIRou
     async def write_configuration(
         client: str,
         body: ConfigurationBody,
-        access: ProjectAccess = Depends(gate.project(Role.REPORTER)),
+        access: ProjectAccess = Depends(gate.project(Role.REPORTER, limited=True)),
     ) -> ConfigurationView:
         """Write the configuration of a client, with the key that the caller gives."""
         return written(access, client, body)

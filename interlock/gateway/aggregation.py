@@ -17,6 +17,7 @@ from interlock.gateway.table import (
     Template,
     View,
 )
+from interlock.identity.limits import RateLimit
 from interlock.protocol.headers import HeaderParam, InvalidAnnotation, header_params
 from interlock.protocol.json import JSONObject, as_object
 from interlock.protocol.versions import LATEST_MODERN, Era
@@ -40,6 +41,7 @@ class Project:
     naming: Naming = "prefix"
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     is_open: bool = False
+    rate_limit: RateLimit | None = None
 
 
 def project_entry(project: Project, servers: Sequence[ServerEntry]) -> ProjectEntry:
@@ -72,6 +74,7 @@ def _entry(
         unified=_Merge(project, servers, is_single=False).view(),
         single={each.name: _Merge(project, [each], is_single=True).view() for each in servers},
         variants=variants,
+        rate_limit=project.rate_limit,
     )
 
 

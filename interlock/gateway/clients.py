@@ -234,6 +234,8 @@ class ClientSessions:
             or (session.principal.kind, session.principal.id) != (principal.kind, principal.id)
         ):
             raise NotFound("This session is unknown or has ended; send initialize again.")
+        # The same key may be limited otherwise than when the session began.
+        session.principal = principal
         session.used = time.monotonic()
         return session
 

@@ -8,10 +8,12 @@ from interlock.gateway.call import Trace
 from interlock.gateway.capabilities import Acquaintance, signature
 from interlock.gateway.http import Scope, headers_of
 from interlock.gateway.ledger import Ledger
+from interlock.gateway.limited import limited
 from interlock.gateway.pipeline import target_name
 from interlock.gateway.table import ProjectEntry, RouteTable, View
 from interlock.identity.credentials import api_key_in
 from interlock.identity.principal import Principal, anonymous
+from interlock.policy.rate_limit import RateLimits
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject, as_object
 from interlock.telemetry.request_ids import new_request_id, trace_id_of
@@ -19,21 +21,26 @@ from interlock.telemetry.request_ids import new_request_id, trace_id_of
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request that was let in; `place` is the project's name and the server's, or None."""
+    """A request that was let in; `place` is the project's name and the server's, or None.
+
+    `address` is the client's host.
+    """
 
     principal: Principal
     project: ProjectEntry
     place: tuple[str, str | None]
     headers: dict[str, str]
+    address: str
     trace: Trace
     meet: Callable[[str, str, JSONObject], None]
 
     def view(self, capabilities: JSONObject) -> View:
-        """Return what a client with these capabilities is shown. Raises NotFound."""
+        """Return what a client with these capabilities and this key is shown. Raises NotFound."""
         mark = signature(capabilities)
         if mark and mark not in self.project.variants:
             self.meet(self.project.id, mark, capabilities)
-        return self.project.view(self.place[1], mark)
+        view = self.project.view(self.place[1], mark)
+        return limited(self.project, view, self.principal.access)
 
 
 class Entry:
@@ -45,6 +52,7 @@ class Entry:
         table: Callable[[], RouteTable],
         ledger: Ledger,
         acquaintance: Acquaintance,
+        limits: RateLimits,
         *,
         max_body: int,
     ) -> None:
@@ -53,6 +61,7 @@ class Entry:
         self._table = table
         self._ledger = ledger
         self._acquaintance = acquaintance
+        self._limits = limits
 
     def trace(self, scope: Scope, transport: str) -> Trace:
         """Open the trace of a request; whatever becomes of it will be recorded."""
@@ -73,9 +82,17 @@ class Entry:
             # The same words whether it is missing or hidden.
             project = RouteTable().project(project_name)
         trace.server = server
-        project.view(server)
-        place = (project.name, server)
-        return Arrival(principal, project, place, headers, trace, self._acquaintance.meet)
+        limited(project, project.view(server), principal.access)
+        place, address = (project.name, server), client_of(scope)
+        return Arrival(principal, project, place, headers, address, trace, self._acquaintance.meet)
+
+    def take(self, arrival: Arrival) -> None:
+        """Count a call of a caller before it costs anything. Raises RateLimited."""
+        self._limits.take(arrival.principal, arrival.project, arrival.address)
+
+    def take_session(self, arrival: Arrival) -> None:
+        """Count a session that a caller opens. Raises RateLimited."""
+        self._limits.take_session(arrival.principal, arrival.address)
 
     def _principal(self, headers: dict[str, str], project: ProjectEntry | None) -> Principal:
         authorization = headers.get("authorization")
@@ -115,3 +132,9 @@ class Entry:
     def close(self, trace: Trace) -> None:
         """Write the record of a request that has ended."""
         self._ledger.close(trace)
+
+
+def client_of(scope: Scope) -> str:
+    """Return the host that a request came from."""
+    client = scope.get("client")
+    return client[0] if client else ""

@@ -1,6 +1,7 @@
 """The few pieces of HTTP that the endpoints need, on plain ASGI."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
 from http import HTTPStatus
 from typing import Any, TypeAlias
@@ -123,7 +124,7 @@ async def send_failure(
     status = HTTPStatus.OK if isinstance(fault, RPCError) else fault.status
     headers = [JSON_TYPE, (b"x-request-id", trace.encode())]
     if isinstance(fault, TooMany):
-        headers.append((b"retry-after", str(max(1, round(fault.retry_after))).encode()))
+        headers.append((b"retry-after", str(max(1, math.ceil(fault.retry_after))).encode()))
     if status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b'Bearer realm="interlock"'))
     if isinstance(fault, MethodNotAllowed):

@@ -101,6 +101,7 @@ class LegacyClients:
         listener = Listener(*place, own.announce, own.mark)
         self._open[session.id] = _Open(own, listener)
         self._changes.add(listener)
+        own.remember()
         return session, _initialized(arrival.view(session.client.capabilities), version)
 
     async def close(self, session: ClientSession) -> None:

@@ -30,6 +30,7 @@ from interlock.gateway.relay import ProcessLost
 from interlock.gateway.streams import Stream
 from interlock.gateway.table import View
 from interlock.identity.principal import Principal
+from interlock.policy.rate_limit import RateLimited
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject
 from interlock.protocol.sse import KEEP_ALIVE, encode
@@ -82,6 +83,8 @@ class LegacySSE:
             if process != self._handover.number:
                 is_recorded_there = await self._relay(process, scope, b"", receive, send, trace)
                 return
+            self._entry.take(arrival)
+            self._entry.take_session(arrival)
             connection = _Connection(arrival.principal, arrival.place)
             marker = ClientSession.new_id(self._handover.session_mark)
             self._connections[marker] = connection
@@ -162,6 +165,9 @@ class LegacySSE:
             or (connection.principal.kind, connection.principal.id) != who
         ):
             raise NotFound("This session is unknown or has ended; open the event stream again.")
+        if connection.session is not None:
+            # The same key may be limited otherwise than when the session began.
+            connection.session.principal = arrival.principal
         return connection
 
     async def _take(
@@ -169,6 +175,8 @@ class LegacySSE:
     ) -> bool:
         """Begin to serve a message; True where its record is written when the answer is known."""
         session = connection.session
+        if isinstance(message, jsonrpc.Request) and self._is_refused(connection, arrival, message):
+            return False
         if isinstance(message, jsonrpc.Request) and message.method == "initialize":
             self._initialize(connection, arrival, message)
         elif session is None:
@@ -181,6 +189,18 @@ class LegacySSE:
             self._check_home(connection, arrival.view({}))
             task = self._legacy.start(session, message, connection.stream, trace)
             task.add_done_callback(lambda _: self._entry.close(trace))
+            return True
+        return False
+
+    def _is_refused(
+        self, connection: _Connection, arrival: Arrival, message: jsonrpc.Request
+    ) -> bool:
+        """Answer a call that is one too many on the stream, where its client looks for answers."""
+        try:
+            self._entry.take(arrival)
+        except RateLimited as fault:
+            arrival.trace.fail(fault)
+            connection.stream.send(jsonrpc.failure(message.id, fault))
             return True
         return False
 

@@ -5,6 +5,7 @@ Source: 2026-07-28, basic/patterns/subscriptions; the extension io.modelcontextp
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,10 +13,19 @@ from typing import Any
 from interlock.errors import InterlockError, RPCError
 from interlock.gateway.call import Call
 from interlock.gateway.capabilities import signature
-from interlock.gateway.changes import LIST_CHANGED, Changes, Listener, Subscriptions
+from interlock.gateway.changes import (
+    LIST_CHANGED,
+    Announce,
+    Changes,
+    Listener,
+    Subscriptions,
+    changed_lists,
+    list_methods,
+)
+from interlock.gateway.limited import limited
 from interlock.gateway.pipeline import find_target
 from interlock.gateway.streams import Stream
-from interlock.gateway.table import Kind, ServerEntry, Target
+from interlock.gateway.table import Kind, RouteTable, ServerEntry, Target, View
 from interlock.gateway.tasks import EXTENSION, Tasks
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject, as_list, as_object
@@ -34,7 +44,14 @@ _LISTS: dict[str, Kind] = {
 class Listening:
     """Opens streams of changes and tells what each of them asked for."""
 
-    def __init__(self, changes: Changes, subscriptions: Subscriptions, tasks: Tasks) -> None:
+    def __init__(
+        self,
+        changes: Changes,
+        subscriptions: Subscriptions,
+        tasks: Tasks,
+        table: Callable[[], RouteTable],
+    ) -> None:
+        self._table = table
         self._changes = changes
         self._subscriptions = subscriptions
         self._tasks = tasks
@@ -56,7 +73,8 @@ class Listening:
             name: kind for name, kind in _LISTS.items() if wanted.get(name) is True
         }
         ear = _Ear(to, tag, frozenset(LIST_CHANGED[kind] for kind in lists.values()))
-        listener = Listener(*place, ear.say_list, signature(call.client.capabilities))
+        mark = signature(call.client.capabilities)
+        listener = Listener(*place, self._announcer(call, place, mark, ear), mark)
         uris = _texts(wanted.get("resourceSubscriptions"))
         followed = [
             _Followed(self._tasks, call, ear, *each) for each in self._grouped(call, wanted)
@@ -80,6 +98,19 @@ class Listening:
             self._changes.remove(listener)
             await self._subscriptions.forget(to)
         return {"resultType": "complete", "_meta": ear.meta}
+
+    def _announcer(
+        self, call: Call, place: tuple[str, str | None], mark: str, ear: "_Ear"
+    ) -> Announce:
+        access = call.principal.access
+        if access is None:
+            return ear.say_list
+
+        def view() -> View:
+            project = self._table().project(place[0])
+            return limited(project, project.view(place[1], mark), access)
+
+        return _LimitedEar(ear, view, call.view).say_list
 
     def _grouped(self, call: Call, wanted: JSONObject) -> list[tuple[ServerEntry, dict[str, str]]]:
         """Return the tasks that are wanted, by server: its own ids, and the client's handles."""
@@ -127,6 +158,23 @@ class _Ear:
         if handles:
             honoured["taskIds"] = handles
         self.say("notifications/subscriptions/acknowledged", {"notifications": honoured})
+
+
+@dataclass(slots=True)
+class _LimitedEar:
+    """The ear of a client that is shown a part of the lists, and hears of changes of that part."""
+
+    ear: _Ear
+    view: Callable[[], View]
+    shown: View
+
+    def say_list(self, _method: str, params: JSONObject) -> None:
+        """Say which of the lists that the client is shown are others than they were."""
+        # Where the endpoint is gone, nobody is shown it any more.
+        with suppress(InterlockError):
+            before, self.shown = self.shown, self.view()
+            for method in list_methods(changed_lists(before, self.shown)):
+                self.ear.say_list(method, params)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ there, and laid over the lists that this client is shown.
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 
 from interlock.errors import InterlockError, RPCError
 from interlock.gateway.aggregation import exposed_uri, overlaid
@@ -13,6 +14,7 @@ from interlock.gateway.capabilities import signature
 from interlock.gateway.catalogue import read_catalogue
 from interlock.gateway.changes import RESOURCE_UPDATED, changed_lists, list_methods
 from interlock.gateway.clients import ClientSession
+from interlock.gateway.limited import limited
 from interlock.gateway.table import Catalogue, RouteTable, ServerEntry, View
 from interlock.gateway.tasks import TASK_STATUS, Tasks
 from interlock.protocol.json import JSONObject
@@ -46,11 +48,12 @@ class OwnSessions:
         """Return what the client is shown now. Raises NotFound where the endpoint is gone."""
         project = self._table().project(self.client.project)
         base = project.view(self.client.server, self.mark)
+        access = self.client.principal.access
         if not self._catalogues:
-            return base
+            return limited(project, base, access)
         if self._over is None or self._over[0] is not base:
             self._over = base, overlaid(project, base, self._catalogues)
-        return self._over[1]
+        return limited(project, self._over[1], access)
 
     def owner(self, server: ServerEntry) -> Owner | None:
         """Return whose session calls at a server run in; None is the shared one.
@@ -101,10 +104,17 @@ class OwnSessions:
 
     def announce(self, method: str, params: JSONObject) -> None:
         """Pass on that lists changed for all; where this client's did not, say nothing."""
-        if self._shown is None:
-            self.client.announce(method, params)
-        else:
-            self._say_changes()
+        with suppress(InterlockError):
+            if self._shown is None:
+                self.client.announce(method, params)
+                self.remember()
+            else:
+                self._say_changes()
+
+    def remember(self) -> None:
+        """Keep in mind what a limited client is shown, for most changes are none of its own."""
+        if self.client.principal.access is not None:
+            self._shown = self.view()
 
     def _say_changes(self) -> None:
         before, self._shown = self._shown, self.view()
@@ -158,11 +168,14 @@ class OwnSession:
     def notified(self, method: str, params: JSONObject) -> None:
         """Take what the server says outside of any call."""
         server = self._client.entry(self.server_id)
+        if server is None:
+            # It is gone, or the client may not see it any more.
+            return
         if method.endswith("/list_changed"):
             if not self._is_stale:
                 self._is_stale = True
                 self._client.spawn(self._read_again())
-        elif method == RESOURCE_UPDATED and server is not None:
+        elif method == RESOURCE_UPDATED:
             self._client.client.announce(method, self._exposed(server, params))
         elif method == TASK_STATUS:
             principal = self._client.client.principal

@@ -14,6 +14,7 @@ from interlock.gateway.table import ServerEntry, Target, View
 from interlock.gateway.task_lists import list_tasks
 from interlock.gateway.tasks import OF_ONE_TASK, Tasks, has_tasks
 from interlock.identity.principal import Role
+from interlock.policy.access import may_call
 from interlock.protocol import jsonrpc
 from interlock.protocol.headers import check_params
 from interlock.protocol.json import JSONObject, as_object
@@ -164,10 +165,17 @@ def _by_name(view: View, kind: str, params: JSONObject) -> tuple[Target, JSONObj
         raise BadInput(f'"params.name" must be the name of a {kind}.')
     target = (view.tools if kind == "tool" else view.prompts).get(name)
     if target is None:
-        if view.is_single and view.servers[0].catalogue is None:
+        if view.is_single and _may_exist(view, view.servers[0], kind, name):
             return Target(view.servers[0], name), params
         raise BadInput(f"Unknown {kind}: {name}")
     return target, params if target.name == name else {**params, "name": target.name}
+
+
+def _may_exist(view: View, server: ServerEntry, kind: str, name: str) -> bool:
+    """Tell whether a server of which nothing is known yet may have such an item for the caller."""
+    if server.catalogue is not None:
+        return False
+    return kind != "tool" or may_call(view.access, server.name, name)
 
 
 def _resource(view: View, uri: object) -> Target:

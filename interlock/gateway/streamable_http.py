@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from interlock.errors import BadInput, BadMessage, InterlockError
+from interlock.gateway.call import Trace
 from interlock.gateway.clients import ClientSession
 from interlock.gateway.entry import Arrival, Entry
 from interlock.gateway.handover import SESSION_HEADER, Handover
@@ -31,6 +32,7 @@ from interlock.gateway.legacy import LegacyClients
 from interlock.gateway.modern import ModernClients, ModernRequest, is_modern
 from interlock.gateway.relay import ProcessLost
 from interlock.gateway.streams import Stream
+from interlock.policy.rate_limit import RateLimited
 from interlock.protocol import jsonrpc
 from interlock.protocol.sse import KEEP_ALIVE, encode
 from interlock.protocol.versions import LEGACY_VERSIONS, Era
@@ -137,8 +139,12 @@ class StreamableHTTP:
             arrival.trace.http_status = HTTPStatus.ACCEPTED
             await send_body(send, HTTPStatus.ACCEPTED, b"", ())
         elif is_modern(arrival.headers, message.params, message.method):
+            arrival.trace.era = Era.MODERN
+            self._entry.take(arrival)
             await self._modern_request(arrival, message, receive, send)
         else:
+            arrival.trace.era = Era.LEGACY
+            self._entry.take(arrival)
             await self._legacy_request(arrival, message, receive, send)
 
     async def _take(self, arrival: Arrival, message: jsonrpc.Message) -> None:
@@ -180,7 +186,6 @@ class StreamableHTTP:
         self, arrival: Arrival, message: jsonrpc.Request, receive: Receive, send: Send
     ) -> None:
         trace = arrival.trace
-        trace.era = Era.LEGACY
         if message.method == "initialize":
             await self._initialize(arrival, message, receive, send)
             return
@@ -214,9 +219,13 @@ class StreamableHTTP:
         self._handover.check_home(arrival.view({}))
         stream = session.open_stream()
         tasks: set[asyncio.Task[None]] = set()
+        refused = 0
         for message in messages:
             if isinstance(message, jsonrpc.Request):
                 trace = self._entry.part(scope, arrival.trace, message)
+                if self._is_refused(arrival, message, trace, stream):
+                    refused += 1
+                    continue
                 task = self._legacy.start(session, message, stream, trace, ends=False)
                 task.add_done_callback(lambda _, trace=trace: self._entry.close(trace))
                 tasks.add(task)
@@ -224,14 +233,14 @@ class StreamableHTTP:
                 session.answered(message)
             else:
                 await self._legacy.notified(session, message)
-        if not tasks:
+        if not tasks and not refused:
             session.forget(stream)
             arrival.trace.http_status = HTTPStatus.ACCEPTED
             await send_body(send, HTTPStatus.ACCEPTED, b"", ())
             return
 
         async def end() -> None:
-            await asyncio.wait(tasks)
+            await asyncio.gather(*tasks, return_exceptions=True)
             stream.end()
 
         ending = asyncio.create_task(end())
@@ -239,9 +248,24 @@ class StreamableHTTP:
         await asyncio.wait({ending})
         self._legacy.sessions.keep(session, stream)
 
+    def _is_refused(
+        self, arrival: Arrival, message: jsonrpc.Request, trace: Trace, stream: Stream
+    ) -> bool:
+        """Answer one call of a batch that is one too many; the others are made."""
+        try:
+            self._entry.take(arrival)
+        except RateLimited as fault:
+            trace.era = Era.LEGACY
+            trace.fail(fault)
+            trace.response_bytes = stream.send(jsonrpc.failure(message.id, fault))
+            self._entry.close(trace)
+            return True
+        return False
+
     async def _initialize(
         self, arrival: Arrival, message: jsonrpc.Request, receive: Receive, send: Send
     ) -> None:
+        self._entry.take_session(arrival)
         session, result = self._legacy.open(arrival, message.params)
         arrival.trace.client_name = str(session.client.info.get("name", ""))
         stream = Stream("", is_resumable=False)
@@ -263,8 +287,9 @@ class StreamableHTTP:
             raise MethodNotAllowed("GET needs the Mcp-Session-Id of a session; POST opens one.")
         if not _accept(arrival.headers).sse:
             raise NotAcceptable("GET answers a stream of events; accept text/event-stream.")
-        session = self._session(arrival)
         arrival.trace.era, arrival.trace.method = Era.LEGACY, "GET"
+        self._entry.take(arrival)
+        session = self._session(arrival)
         last_event = arrival.headers.get("last-event-id")
         stream, after = session.standalone, session.standalone.delivered
         if last_event is not None:

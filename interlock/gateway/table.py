@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from interlock.errors import NotFound
+from interlock.identity.limits import Access, RateLimit
 from interlock.protocol.headers import HeaderParam
 from interlock.protocol.json import JSONObject
 from interlock.upstreams.port import ServerFacts
@@ -72,7 +73,10 @@ def _no_targets() -> Mapping[str, Target]:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one endpoint shows: merged lists, and where each name leads."""
+    """What one endpoint shows: merged lists, and where each name leads.
+
+    `access` is what it is limited to; `limited` holds what was made of it for others' limits.
+    """
 
     name: str
     project: str
@@ -87,6 +91,10 @@ class View:
     ttl_ms: int = 0
     is_private: bool = False
     is_single: bool = False
+    access: Access | None = None
+    limited: dict[Access, "View"] = field(
+        default_factory=dict[Access, "View"], repr=False, compare=False
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,7 @@ class ProjectEntry:
     naming: Naming = "prefix"
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     variants: Mapping[str, "ProjectEntry"] = field(default_factory=dict[str, "ProjectEntry"])
+    rate_limit: RateLimit | None = None
 
     def view(self, server: str | None, signature: str = "") -> View:
         """Return the view of one server, or of all for None. Raises NotFound."""
@@ -112,8 +121,13 @@ class ProjectEntry:
             return entry.unified
         view = entry.single.get(server)
         if view is None:
-            raise NotFound(f"There is no server {server!r} here, or it is disabled.")
+            raise no_server(server)
         return view
+
+
+def no_server(name: str) -> NotFound:
+    """Return the refusal of a server that is missing, disabled, or hidden from the caller."""
+    return NotFound(f"There is no server {name!r} here, or it is disabled.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ from http import HTTPStatus
 from typing import Self, TypeAlias
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from interlock.errors import Unauthenticated
 from interlock.identity.api_keys import KeyRing
-from interlock.identity.entities import KeyInfo, Naming, Person, Project
+from interlock.identity.entities import Naming, Person, Project
 from interlock.identity.gate import Gate, ProjectAccess
+from interlock.identity.key_api import Body, RateLimitBody, RateLimitView, grants, key_routes
 from interlock.identity.logins import LiveLogin, Logins
 from interlock.identity.passwords import MAX_LENGTH
 from interlock.identity.principal import Principal, PrincipalKind, Role
@@ -30,22 +31,18 @@ def routes(
     router = APIRouter(prefix="/api/v1", dependencies=[Depends(_never_store)])
     router.include_router(_auth_routes(gate, logins))
     router.include_router(_project_routes(gate, projects, keys, on_change))
-    router.include_router(_key_routes(gate, keys))
+    router.include_router(key_routes(gate, keys))
     return router
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class LoginBody(_Body):
+class LoginBody(Body):
     """Who wants to sign in."""
 
     email: str = Field(max_length=254)
     password: SecretStr = Field(max_length=MAX_LENGTH)
 
 
-class PasswordBody(_Body):
+class PasswordBody(Body):
     """The current password, and the one to be."""
 
     current_password: SecretStr = Field(max_length=MAX_LENGTH)
@@ -83,7 +80,10 @@ class LoginView(BaseModel):
 
 
 class MeView(BaseModel):
-    """The caller. `login` is there for a person; `project_id` of null means every project."""
+    """The caller. `login` is there for a person; `project_id` of null means every project.
+
+    `access` of null means all servers and tools.
+    """
 
     kind: PrincipalKind
     id: str
@@ -91,6 +91,7 @@ class MeView(BaseModel):
     project_id: str | None
     role: Role
     is_admin: bool
+    access: dict[str, list[str]] | None
     login: LoginView | None
 
     @classmethod
@@ -103,27 +104,32 @@ class MeView(BaseModel):
             project_id=principal.project_id,
             role=principal.role,
             is_admin=principal.is_admin,
+            access=grants(principal.access),
             login=LoginView.of(login) if login else None,
         )
 
 
-class NewProject(_Body):
+class NewProject(Body):
     """A project to make."""
 
     name: str
     naming: Naming = "prefix"
-    aliases: dict[str, str] = {}
+    aliases: dict[str, str] = Field(default_factory=dict[str, str])
 
 
-class ProjectChanges(_Body):
+class ProjectChanges(Body):
     """What to change of a project; what is left out stays."""
 
     naming: Naming | None = None
     aliases: dict[str, str] | None = None
+    rate_limit: RateLimitBody | None = Field(None, description="null: the default")
 
 
 class ProjectView(BaseModel):
-    """A project; only a configuration file can make it `open`."""
+    """A project; only a configuration file can make it `open`.
+
+    Keys that are limited to some tools are shown no aliases, which name others.
+    """
 
     id: str
     name: str
@@ -131,62 +137,20 @@ class ProjectView(BaseModel):
     aliases: dict[str, str]
     open: bool
     created_at: datetime
+    rate_limit: RateLimitView | None
 
     @classmethod
-    def of(cls, project: Project) -> Self:
-        """Return what is shown of a project."""
+    def of(cls, project: Project, caller: Principal) -> Self:
+        """Return what a caller is shown of a project."""
         return cls(
             id=project.id,
             name=project.name,
             naming=project.naming,
-            aliases=project.aliases,
+            aliases=project.aliases if caller.access is None else {},
             open=project.open,
             created_at=project.created_at,
+            rate_limit=RateLimitView.of(project.rate_limit),
         )
-
-
-class NewKey(_Body):
-    """An API key to make."""
-
-    name: str
-    role: Role = Role.DEVELOPER
-    expires_at: AwareDatetime | None = None
-
-
-class KeyView(BaseModel):
-    """An API key, without its secret."""
-
-    id: str
-    name: str
-    role: Role
-    prefix: str
-    created_at: datetime
-    created_by: str
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
-
-    @classmethod
-    def of(cls, info: KeyInfo) -> Self:
-        """Return what is shown of a key."""
-        return cls(
-            id=info.id,
-            name=info.name,
-            role=info.role,
-            prefix=info.prefix,
-            created_at=info.created_at,
-            created_by=info.created_by,
-            expires_at=info.expires_at,
-            revoked_at=info.revoked_at,
-            last_used_at=info.last_used_at,
-        )
-
-
-class CreatedKey(BaseModel):
-    """A new API key with its secret, which is shown only now."""
-
-    key: KeyView
-    secret: str
 
 
 def _auth_routes(gate: Gate, logins: Logins) -> APIRouter:
@@ -244,30 +208,35 @@ def _project_routes(
     async def list_projects(principal: Principal = Depends(gate.anyone())) -> list[ProjectView]:
         """List the projects that the caller sees."""
         found = await projects.list()
-        return [ProjectView.of(project) for project in found if principal.sees(project.id)]
+        return [ProjectView.of(each, principal) for each in found if principal.sees(each.id)]
 
-    @router.post("", status_code=HTTPStatus.CREATED, dependencies=[Depends(gate.administrator())])
-    async def create_project(body: NewProject) -> ProjectView:
+    @router.post("", status_code=HTTPStatus.CREATED)
+    async def create_project(
+        body: NewProject, principal: Principal = Depends(gate.administrator())
+    ) -> ProjectView:
         """Make a project."""
         project = await projects.create(body.name, naming=body.naming, aliases=body.aliases)
         await on_change(project.id)
-        return ProjectView.of(project)
+        return ProjectView.of(project, principal)
 
     @router.get(_ONE_PROJECT)
     async def show_project(
-        access: ProjectAccess = Depends(gate.project(Role.REPORTER)),
+        access: ProjectAccess = Depends(gate.project(Role.REPORTER, limited=True)),
     ) -> ProjectView:
         """Show a project, given by name or id."""
-        return ProjectView.of(access.project)
+        return ProjectView.of(access.project, access.principal)
 
     @router.patch(_ONE_PROJECT)
     async def change_project(
         body: ProjectChanges, access: ProjectAccess = Depends(gate.project(Role.OWNER))
     ) -> ProjectView:
-        """Change how a project names its tools."""
+        """Change how a project names its tools, or how often they may be called."""
+        limit = body.rate_limit.limit() if body.rate_limit else None
         project = await projects.update(access.project.id, naming=body.naming, aliases=body.aliases)
+        if "rate_limit" in body.model_fields_set:
+            project = await projects.limit(project.id, limit)
         await on_change(project.id)
-        return ProjectView.of(project)
+        return ProjectView.of(project, access.principal)
 
     @router.delete(_ONE_PROJECT, status_code=HTTPStatus.NO_CONTENT)
     async def delete_project(access: ProjectAccess = Depends(gate.project(Role.OWNER))) -> None:
@@ -275,38 +244,6 @@ def _project_routes(
         await projects.delete(access.project.id)
         await keys.forget_project(access.project.id)
         await on_change(access.project.id)
-
-    return router
-
-
-def _key_routes(gate: Gate, keys: KeyRing) -> APIRouter:
-    router = APIRouter(prefix="/projects/{project}/keys", tags=["keys"])
-
-    @router.get("")
-    async def list_keys(access: ProjectAccess = Depends(gate.project(Role.OWNER))) -> list[KeyView]:
-        """List the project's API keys, the revoked and expired too."""
-        return [KeyView.of(info) for info in await keys.list(access.project.id)]
-
-    @router.post("", status_code=HTTPStatus.CREATED)
-    async def create_key(
-        body: NewKey, access: ProjectAccess = Depends(gate.project(Role.OWNER))
-    ) -> CreatedKey:
-        """Make an API key; its secret is shown only in this answer."""
-        info, secret = await keys.create(
-            access.project.id,
-            name=body.name,
-            role=body.role,
-            expires_at=body.expires_at,
-            created_by=access.principal.name,
-        )
-        return CreatedKey(key=KeyView.of(info), secret=secret)
-
-    @router.delete("/{key_id}", status_code=HTTPStatus.NO_CONTENT)
-    async def revoke_key(
-        key_id: str, access: ProjectAccess = Depends(gate.project(Role.OWNER))
-    ) -> None:
-        """Revoke an API key at once."""
-        await keys.revoke(access.project.id, key_id)
 
     return router
 

@@ -12,6 +12,7 @@ from interlock.errors import BadInput, Conflict, NotFound, Unauthenticated
 from interlock.identity import key_format
 from interlock.identity.clock import Clock, utc_now
 from interlock.identity.entities import KeyInfo, StoredKey
+from interlock.identity.limits import Access, RateLimit
 from interlock.identity.principal import Principal, Role
 from interlock.identity.store import KeyStore
 from interlock.storage.database import Database
@@ -111,13 +112,15 @@ class KeyRing:
         self._unwritten.add(entry.info.id)
         return entry.principal
 
-    async def create(
+    async def create(  # noqa: PLR0913 -- what a key is made of, all but the project named
         self,
         project_id: str,
         *,
         name: str,
         role: Role,
         expires_at: datetime | None = None,
+        access: Access | None = None,
+        rate_limit: RateLimit | None = None,
         created_by: str,
         secret: str | None = None,
     ) -> tuple[KeyInfo, str]:
@@ -129,10 +132,22 @@ class KeyRing:
         """
         now = self._now()
         _check(name, expires_at, now)
+        _check_access(role, access)
         key_id = key_format.new_key_id()
         prefix = key_format.shown_prefix(key_id) if secret is None else "(given)"
         secret = key_format.new_secret(key_id) if secret is None else _check_given(secret)
-        info = KeyInfo(key_id, project_id, name, role, prefix, now, created_by, expires_at)
+        info = KeyInfo(
+            key_id,
+            project_id,
+            name,
+            role,
+            prefix,
+            now,
+            created_by,
+            expires_at,
+            access=access,
+            rate_limit=rate_limit,
+        )
         key = StoredKey(info, self._digest(secret))
         async with self._changing:
             self._check_room(project_id)
@@ -145,9 +160,31 @@ class KeyRing:
         """Return all keys of a project, the revoked and expired too, oldest first."""
         infos = [e.info for e in self._entries.values() if e.info.project_id == project_id]
         return [
-            replace(info, last_used_at=_later(self._used.get(info.id), info.last_used_at))
+            self._as_used(info)
             for info in sorted(infos, key=lambda info: (info.created_at, info.id))
         ]
+
+    async def change(
+        self,
+        project_id: str,
+        key_id: str,
+        *,
+        to: Callable[[KeyInfo], KeyInfo],
+    ) -> KeyInfo:
+        """Give a key another name or other limits, which hold from its next call on.
+
+        `to` makes the key as it shall be from how it is. Raises BadInput for a wrong field,
+        NotFound.
+        """
+        async with self._changing:
+            entry = self._of_project(project_id, key_id)
+            info = to(entry.info)
+            _check(info.name, None, self._now())
+            _check_access(info.role, info.access)
+            await self._store.change(info)
+            self._entries[entry.digest] = _entry(StoredKey(info, entry.digest))
+        self.on_change()
+        return self._as_used(info)
 
     async def revoke(self, project_id: str, key_id: str) -> None:
         """End a key at once; a revoked one stays so. Raises NotFound."""
@@ -186,6 +223,9 @@ class KeyRing:
         finally:
             if not written:
                 self._unwritten |= used
+
+    def _as_used(self, info: KeyInfo) -> KeyInfo:
+        return replace(info, last_used_at=_later(self._used.get(info.id), info.last_used_at))
 
     def _digest(self, secret: str) -> bytes:
         return self._vault.keyed_hash(_PURPOSE, secret.encode(errors="surrogatepass"))
@@ -226,7 +266,15 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
 
 def _entry(key: StoredKey) -> _Entry:
     info = key.info
-    principal = Principal("key", info.id, info.name, info.project_id, info.role)
+    principal = Principal(
+        "key",
+        info.id,
+        info.name,
+        info.project_id,
+        info.role,
+        access=info.access,
+        rate_limit=info.rate_limit,
+    )
     return _Entry(info, key.digest, principal)
 
 
@@ -248,6 +296,14 @@ def _check(name: str, expires_at: datetime | None, now: datetime) -> None:
         raise BadInput('"expires_at" needs a time zone; add Z for UTC.')
     if expires_at is not None and expires_at <= now:
         raise BadInput('"expires_at" must lie in the future.')
+
+
+def _check_access(role: Role, access: Access | None) -> None:
+    if access is not None and role is Role.OWNER:
+        raise BadInput(
+            '"access" cannot limit an owner, who may change the project and its keys; '
+            "give the key the role developer or reporter."
+        )
 
 
 def _check_given(secret: str) -> str:

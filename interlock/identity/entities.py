@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from interlock.identity.limits import Access, RateLimit
 from interlock.identity.principal import NO_PROJECT, Principal, Role
 
 Naming: TypeAlias = Literal["prefix", "plain"]
@@ -24,7 +25,7 @@ class Project:
 
     `naming` tells whether tools carry their server's name (`server__tool`) or stand plain;
     `aliases` maps names of the project's own to `server__tool`. An `open` project lets callers
-    in without a key, where the whole installation allows that.
+    in without a key, where the whole installation allows that. `rate_limit` is for all its callers.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Project:
     aliases: dict[str, str]
     open: bool
     created_at: datetime
+    rate_limit: RateLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
-    """What may be shown of an API key; `prefix` is the part that tells keys apart by eye."""
+    """What may be shown of an API key; `prefix` is the part that tells keys apart by eye.
+
+    `access` of None is all of the project, `rate_limit` of None the installation's default.
+    """
 
     id: str
     project_id: str
@@ -68,6 +73,8 @@ class KeyInfo:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    access: Access | None = None
+    rate_limit: RateLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,12 @@ class CSRFRefused(Forbidden):
     reason = "csrf_refused"
 
 
+class KeyLimited(Forbidden):
+    """The key is limited to some servers and tools, and this would tell of others."""
+
+    reason = "key_limited"
+
+
 class PasswordChangeRequired(Forbidden):
     """The person signed in with a one-time password and must choose another first."""
 
@@ -124,10 +130,12 @@ class Gate:
 
         return ask
 
-    def project(self, role: Role) -> AskProject:
+    def project(self, role: Role, *, limited: bool = False) -> AskProject:
         """Make a dependency that asks for `role` in the project of the path's `{project}`.
 
-        Unknown and hidden projects alike raise NotFound, a role that is too low Forbidden.
+        Unknown and hidden projects alike raise NotFound, a role that is too low Forbidden. Callers
+        who see some servers and tools only are let in where the route is `limited` to these, and
+        refused elsewhere.
         """
 
         async def ask(request: Request, project: str) -> ProjectAccess:
@@ -140,6 +148,11 @@ class Gate:
             if not principal.may(found.id, role):
                 raise Forbidden(
                     f"This needs the role {role.value} in the project; ask one of its owners."
+                )
+            if principal.access is not None and not limited:
+                raise KeyLimited(
+                    "This key is limited to some servers and tools, and this is about all of them; "
+                    "use a key without such limits."
                 )
             return ProjectAccess(principal, found)
 

@@ -1,6 +1,7 @@
 """The tables of identity."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
@@ -30,6 +31,7 @@ class ProjectRow(Base):
     aliases: Mapped[dict[str, str]] = mapped_column(JSON)
     open: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    rate_limit: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class PersonRow(Base):
@@ -75,3 +77,5 @@ class APIKeyRow(Base):
     expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    access: Mapped[dict[str, list[str]] | None] = mapped_column(JSON(none_as_null=True))
+    rate_limit: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

@@ -5,6 +5,8 @@ from enum import Enum
 from functools import total_ordering
 from typing import Final, Literal, TypeAlias
 
+from interlock.identity.limits import Access, RateLimit
+
 PrincipalKind: TypeAlias = Literal["key", "person", "anonymous"]
 
 # No project has this id: whoever belongs here may do nothing anywhere.
@@ -31,7 +33,11 @@ _RANKS = {role: rank for rank, role in enumerate(Role)}
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """One caller. `project_id` of None means every project; administrators may do everything."""
+    """One caller. `project_id` of None means every project; administrators may do everything.
+
+    `access` says which servers and tools exist for the caller, None that all do; `rate_limit` is
+    the caller's own.
+    """
 
     kind: PrincipalKind
     id: str
@@ -39,6 +45,8 @@ class Principal:
     project_id: str | None
     role: Role
     is_admin: bool = False
+    access: Access | None = None
+    rate_limit: RateLimit | None = None
 
     def may(self, project_id: str, role: Role) -> bool:
         """Tell whether the caller holds at least `role` in a project."""

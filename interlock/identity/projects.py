@@ -8,6 +8,7 @@ from interlock.errors import BadInput, Conflict, NotFound, Unavailable
 from interlock.identity.clock import Clock, utc_now
 from interlock.identity.entities import Naming, Project, Workspace
 from interlock.identity.ids import new_id
+from interlock.identity.limits import RateLimit
 from interlock.identity.store import ProjectStore
 from interlock.storage.database import Database
 
@@ -79,6 +80,10 @@ class Projects:
         }
         changes = {column: value for column, value in wanted.items() if value is not None}
         return await self._store.update(project_id, changes)
+
+    async def limit(self, project_id: str, rate_limit: RateLimit | None) -> Project:
+        """Limit all calls of a project together, or leave it to the default. Raises NotFound."""
+        return await self._store.update(project_id, {"rate_limit": rate_limit})
 
     async def ensure(
         self,

@@ -18,6 +18,7 @@ from interlock.identity.entities import (
     StoredLogin,
     Workspace,
 )
+from interlock.identity.limits import Access, RateLimit
 from interlock.identity.models import (
     APIKeyRow,
     LoginSessionRow,
@@ -26,6 +27,7 @@ from interlock.identity.models import (
     WorkspaceRow,
 )
 from interlock.identity.principal import Role
+from interlock.protocol.json import JSONObject
 from interlock.storage.database import Database
 
 
@@ -80,6 +82,7 @@ class ProjectStore:
             aliases=project.aliases,
             open=project.open,
             created_at=project.created_at,
+            rate_limit=_document(project.rate_limit),
         )
         try:
             async with self._database.transaction() as session:
@@ -94,7 +97,8 @@ class ProjectStore:
             if row is None:
                 raise NotFound("There is no such project.")
             for column, value in changes.items():
-                setattr(row, column, value)
+                kept = isinstance(value, RateLimit)
+                setattr(row, column, value.document() if kept else value)
             return _project(row)
 
     async def delete(self, project_id: str) -> bool:
@@ -241,6 +245,8 @@ class KeyStore:
             created_at=info.created_at,
             created_by=info.created_by,
             expires_at=info.expires_at,
+            access=_document(info.access),
+            rate_limit=_document(info.rate_limit),
         )
         try:
             async with self._database.transaction() as session:
@@ -249,6 +255,20 @@ class KeyStore:
                 session.add(row)
         except IntegrityError:
             raise Conflict("This secret belongs to a key already; choose another.") from None
+
+    async def change(self, info: KeyInfo) -> None:
+        """Keep a key's name and limits as they are now."""
+        query = (
+            update(APIKeyRow)
+            .where(APIKeyRow.id == info.id)
+            .values(
+                name=info.name,
+                access=_document(info.access),
+                rate_limit=_document(info.rate_limit),
+            )
+        )
+        async with self._database.transaction() as session:
+            await session.execute(query)
 
     async def revoke(self, key_id: str, now: datetime) -> None:
         """Mark a key as revoked, unless it is already."""
@@ -286,6 +306,7 @@ def _project(row: ProjectRow) -> Project:
         aliases=dict(row.aliases),
         open=row.open,
         created_at=row.created_at,
+        rate_limit=_rate_limit(row.rate_limit),
     )
 
 
@@ -305,7 +326,17 @@ def _key(row: APIKeyRow) -> KeyInfo:
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         last_used_at=row.last_used_at,
+        access=None if row.access is None else Access.of(row.access),
+        rate_limit=_rate_limit(row.rate_limit),
     )
+
+
+def _rate_limit(document: JSONObject | None) -> RateLimit | None:
+    return None if document is None else RateLimit.kept(document)
+
+
+def _document(limit: Access | RateLimit | None) -> JSONObject | None:
+    return None if limit is None else limit.document()
 
 
 def _count(result: Result[Any]) -> int:

@@ -8,14 +8,16 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from interlock.errors import BadInput
+from interlock.gateway.limited import limited
 from interlock.gateway.naming import prefixed
 from interlock.identity.gate import Gate, ProjectAccess
 from interlock.identity.principal import Role
+from interlock.policy.access import may_call, may_see
 from interlock.protocol.json import JSONObject, as_object, loads_strict
 from interlock.registry.config import definition_from_fields
 from interlock.registry.entities import Server
 from interlock.registry.importing import Importer, ImportResult, environment
-from interlock.registry.registry import Registry
+from interlock.registry.registry import Registry, no_server
 from interlock.registry.views import (
     HealthView,
     LogLineView,
@@ -83,11 +85,10 @@ def _collection(router: APIRouter, registry: Registry, gate: Gate) -> None:
 
     @router.get(_SERVERS)
     async def list_servers(
-        access: ProjectAccess = Depends(gate.project(Role.REPORTER)),
+        access: ProjectAccess = Depends(gate.project(Role.REPORTER, limited=True)),
     ) -> list[ServerView]:
         """List the servers of a project in the order in which they were registered."""
-        found = registry.servers(access.project.id)
-        return [ServerView.of(server, registry.runner(server)) for server in found]
+        return [_shown(registry, access, each) for each in _seen(registry, access)]
 
     @router.post(_SERVERS, status_code=HTTPStatus.CREATED)
     async def add_server(
@@ -119,11 +120,10 @@ def _collection(router: APIRouter, registry: Registry, gate: Gate) -> None:
 def _item(router: APIRouter, registry: Registry, gate: Gate) -> None:
     @router.get(_SERVER)
     async def show_server(
-        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER))
+        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER, limited=True))
     ) -> ServerView:
         """Show a server, given by name or id."""
-        found = registry.find(access.project.id, server)
-        return ServerView.of(found, registry.runner(found))
+        return _shown(registry, access, _find(registry, access, server))
 
     @router.patch(_SERVER)
     async def change_server(
@@ -203,47 +203,52 @@ def _actions(router: APIRouter, registry: Registry, gate: Gate) -> None:
 
 def _offers(router: APIRouter, registry: Registry, gate: Gate) -> None:
     def offered(access: ProjectAccess, name: str, kind: Any) -> list[JSONObject]:
-        return offers(registry, registry.find(access.project.id, name), kind)
+        return offers(registry, _find(registry, access, name), kind)
 
     @router.get(f"{_SERVER}/tools")
     async def list_tools(
-        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER))
+        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER, limited=True))
     ) -> Tools:
         """List a server's tools with their JSON Schemas."""
-        found = registry.find(access.project.id, server)
-        tools = offers(registry, found, "tools")
-        name = found.definition.name
+        found = _find(registry, access, server)
+        name, limits = found.definition.name, access.principal.access
+        tools = [
+            tool
+            for tool in offers(registry, found, "tools")
+            if may_call(limits, name, str(tool.get("name")))
+        ]
         return Tools(
             tools=[{**tool, "exposed_name": prefixed(name, str(tool["name"]))} for tool in tools]
         )
 
     @router.get(f"{_SERVER}/resources")
     async def list_resources(
-        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER))
+        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER, limited=True))
     ) -> Items:
         """List a server's resources."""
         return Items(items=offered(access, server, "resources"))
 
     @router.get(f"{_SERVER}/resource-templates")
     async def list_templates(
-        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER))
+        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER, limited=True))
     ) -> Items:
         """List a server's resource templates."""
         return Items(items=offered(access, server, "resourceTemplates"))
 
     @router.get(f"{_SERVER}/prompts")
     async def list_prompts(
-        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER))
+        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER, limited=True))
     ) -> Items:
         """List a server's prompts."""
         return Items(items=offered(access, server, "prompts"))
 
     @router.get("/projects/{project}/tools")
     async def list_all_tools(
-        access: ProjectAccess = Depends(gate.project(Role.REPORTER)),
+        access: ProjectAccess = Depends(gate.project(Role.REPORTER, limited=True)),
     ) -> Tools:
         """List the tools of all servers, under the names that clients see."""
-        view = registry.table.project(access.project.name).unified
+        project = registry.table.project(access.project.name)
+        view = limited(project, project.unified, access.principal.access)
         return Tools(
             tools=[
                 {
@@ -257,11 +262,37 @@ def _offers(router: APIRouter, registry: Registry, gate: Gate) -> None:
 
     @router.get("/projects/{project}/health")
     async def show_health(
-        access: ProjectAccess = Depends(gate.project(Role.REPORTER)),
+        access: ProjectAccess = Depends(gate.project(Role.REPORTER, limited=True)),
     ) -> Health:
         """Show how every server is, with its last error and response time."""
-        found = registry.servers(access.project.id)
+        found = _seen(registry, access)
         return Health(servers=[HealthView.of(each, registry.runner(each)) for each in found])
+
+
+def _seen(registry: Registry, access: ProjectAccess) -> list[Server]:
+    """Return the servers of a project that exist for the caller."""
+    limits = access.principal.access
+    found = registry.servers(access.project.id)
+    return [each for each in found if may_see(limits, each.definition.name)]
+
+
+def _find(registry: Registry, access: ProjectAccess, name_or_id: str) -> Server:
+    """Return one server that exists for the caller. Raises NotFound."""
+    found = registry.find(access.project.id, name_or_id)
+    if not may_see(access.principal.access, found.definition.name):
+        raise no_server(name_or_id)
+    return found
+
+
+def _shown(registry: Registry, access: ProjectAccess, server: Server) -> ServerView:
+    """Return what the caller is shown of a server; nothing of tools that it does not see."""
+    view, limits = ServerView.of(server, registry.runner(server)), access.principal.access
+    if limits is None:
+        return view
+    name, tools = server.definition.name, offers(registry, server, "tools")
+    seen = sum(may_call(limits, name, str(tool.get("name"))) for tool in tools)
+    approved = [tool for tool in view.auto_approve if may_call(limits, name, tool)]
+    return view.model_copy(update={"tool_count": seen, "auto_approve": approved})
 
 
 def offers(registry: Registry, server: Server, kind: Any) -> list[JSONObject]:

@@ -140,7 +140,7 @@ class Registry:
         for server in self.servers(project_id):
             if name_or_id in {server.definition.name, server.id}:
                 return server
-        raise NotFound(f"There is no server {name_or_id!r} in this project.")
+        raise no_server(name_or_id)
 
     def place_of(self, server_id: str) -> tuple[str, str | None]:
         """Return the names of a server's project and of itself, found by id or by any name.
@@ -345,6 +345,7 @@ class Registry:
             naming=project.naming,
             aliases=project.aliases,
             is_open=project.open and self.allow_open,
+            rate_limit=project.rate_limit,
         )
         return aggregation.project_entry(facts, entries)
 
@@ -355,6 +356,11 @@ class Registry:
                 mark: changed_lists(old.view(place, mark), new.view(place, mark)) for mark in marks
             }
             self.announce(new.name, place, kinds)
+
+
+def no_server(name_or_id: str) -> NotFound:
+    """Return the refusal of a server that is missing, or hidden from the caller."""
+    return NotFound(f"There is no server {name_or_id!r} in this project.")
 
 
 def _nobody() -> None:
