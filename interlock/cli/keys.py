@@ -159,7 +159,7 @@ def _sees(key: JSONObject) -> str:
     access = as_object(key.get("access"))
     if access is None:
         return "all"
-    pairs = ((server, tool) for server, tools in access.items() for tool in as_list(tools) or ())
+    pairs = ((server, tool) for server, tools in access.items() for tool in as_list(tools) or ("",))
     return " ".join(f"{server}:{tool}" for server, tool in pairs) or "nothing"
 
 

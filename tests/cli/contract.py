@@ -79,7 +79,7 @@ class Contract:
                 Route(f"{one}/{{action}}", self._action, methods=everything),
                 Route(f"{API}/import", self._import, methods=["POST"]),
                 Route(f"{API}/keys", self._keys, methods=everything),
-                Route(f"{API}/keys/{{key}}", self._revoke, methods=["DELETE"]),
+                Route(f"{API}/keys/{{key}}", self._key, methods=["DELETE", "PATCH"]),
                 Route(f"{API}/clients", self._clients),
                 Route(f"{API}/clients/{{client}}", self._client, methods=["POST"]),
                 Route("/mcp/default", self._mcp, methods=["POST"]),
@@ -162,8 +162,10 @@ class Contract:
         self.keys.append(key)
         return JSONResponse({"key": key, "secret": SECRET}, 201)
 
-    async def _revoke(self, request: Request) -> Response:
-        await self._body(request)
+    async def _key(self, request: Request) -> Response:
+        body = await self._body(request)
+        if request.method == "PATCH":
+            return JSONResponse({"id": request.path_params["key"], **body})
         self.keys = [key for key in self.keys if key["id"] != request.path_params["key"]]
         return Response(status_code=204)
 

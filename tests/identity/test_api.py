@@ -122,6 +122,7 @@ async def test_a_key_learns_who_it_is(identity: Identity, client: httpx2.AsyncCl
         "project_id": project.id,
         "role": "developer",
         "is_admin": False,
+        "access": None,
         "login": None,
     }
 
@@ -282,6 +283,7 @@ async def test_only_owners_handle_keys(
 
     assert refusal(await client.get(path)) == (403, "forbidden")
     assert refusal(await client.post(path, json={"name": "ci"})) == (403, "forbidden")
+    assert refusal(await client.patch(f"{path}/{info.id}", json={})) == (403, "forbidden")
     assert refusal(await client.delete(f"{path}/{info.id}")) == (403, "forbidden")
     assert refusal(await client.delete(f"{PROJECTS}/shop")) == (403, "forbidden")
 
@@ -320,6 +322,102 @@ async def test_a_wrong_key_is_refused(
     response = await admin.post(f"{PROJECTS}/shop/keys", json=body)
 
     assert refusal(response) == (400, "bad_input")
+
+
+async def test_a_key_is_limited_when_it_is_made_and_later(
+    identity: Identity, admin: httpx2.AsyncClient, client: httpx2.AsyncClient
+) -> None:
+    await identity.projects.create("shop")
+    path = f"{PROJECTS}/shop/keys"
+    access, rate = {"till": ["get_*"]}, {"calls": 60, "per": "minute", "burst": 60}
+
+    body = {"name": "ci", "access": access, "rate_limit": {"calls": 60}}
+    created = (await admin.post(path, json=body)).json()
+    key = created["key"]
+    own = f"{path}/{key['id']}"
+    assert (key["access"], key["rate_limit"]) == (access, rate)
+    me = await client.get(f"{AUTH}/me", headers={"X-API-Key": created["secret"]})
+    assert me.json()["access"] == access
+    used = {"last_used_at": identity.clock.moment.isoformat().replace("+00:00", "Z")}
+    assert (await admin.get(path)).json() == [key | used]
+
+    other = {"calls": 5, "per": "second", "burst": 2}
+    changed = await admin.patch(own, json={"rate_limit": other, "name": "build"})
+    assert changed.json() == key | used | {"rate_limit": other, "name": "build"}
+    freed = await admin.patch(own, json={"access": None, "rate_limit": None})
+    assert freed.json() == key | used | {"name": "build", "access": None, "rate_limit": None}
+    assert (await admin.get(path)).json() == [freed.json()]
+    assert refusal(await admin.patch(f"{path}/unknown", json={})) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"access": {"": ["*"]}},
+        {"access": ["till"]},
+        {"access": {"till": "get_*"}},
+        {"rate_limit": {}},
+        {"rate_limit": {"calls": 0}},
+        {"rate_limit": {"calls": 1, "burst": 0}},
+        {"rate_limit": {"calls": 1, "per": "hour"}},
+        {"rate_limit": {"calls": 1, "unit": "second"}},
+    ],
+)
+async def test_limits_that_cannot_be_are_refused(
+    identity: Identity, admin: httpx2.AsyncClient, limits: dict[str, object]
+) -> None:
+    project = await identity.projects.create("shop")
+    path = f"{PROJECTS}/shop/keys"
+    info, _ = await identity.keys.create(project.id, name="k", role=Role.DEVELOPER, created_by="x")
+
+    made = await admin.post(path, json={"name": "ci", **limits})
+    changed = await admin.patch(f"{path}/{info.id}", json=limits)
+
+    assert [refusal(made), refusal(changed)] == [(400, "bad_input")] * 2
+    assert await identity.keys.list(project.id) == [info]
+
+
+async def test_an_owner_cannot_be_limited_to_tools(
+    identity: Identity, admin: httpx2.AsyncClient
+) -> None:
+    project = await identity.projects.create("shop")
+    path = f"{PROJECTS}/shop/keys"
+    info, _ = await identity.keys.create(project.id, name="k", role=Role.OWNER, created_by="x")
+
+    made = await admin.post(path, json={"name": "ci", "role": "owner", "access": {}})
+    changed = await admin.patch(f"{path}/{info.id}", json={"access": {}})
+
+    assert [refusal(made), refusal(changed)] == [(400, "bad_input")] * 2
+    assert "give the key the role developer or reporter" in made.json()["error"]["message"]
+
+
+async def test_the_name_of_a_key_cannot_be_taken_away(
+    identity: Identity, admin: httpx2.AsyncClient
+) -> None:
+    project = await identity.projects.create("shop")
+    info, _ = await identity.keys.create(project.id, name="k", role=Role.OWNER, created_by="x")
+
+    changed = await admin.patch(f"{PROJECTS}/shop/keys/{info.id}", json={"name": None})
+
+    assert refusal(changed) == (400, "bad_input")
+
+
+async def test_a_project_is_limited_and_freed_again(
+    identity: Identity, admin: httpx2.AsyncClient
+) -> None:
+    project = await identity.projects.create("shop")
+    path, limit = f"{PROJECTS}/shop", {"calls": 9, "per": "second", "burst": 3}
+
+    limited = await admin.patch(path, json={"rate_limit": limit})
+    kept = await admin.patch(path, json={"naming": "plain"})
+    freed = await admin.patch(path, json={"rate_limit": None})
+    wrong = await admin.patch(path, json={"naming": "prefix", "rate_limit": {"calls": -1}})
+
+    shown = [each.json()["rate_limit"] for each in (limited, kept, freed)]
+    assert shown == [limit, limit, None]
+    assert refusal(wrong) == (400, "bad_input")
+    assert (await admin.get(path)).json() == freed.json()
+    assert identity.changed == [project.id] * 3
 
 
 async def test_the_keys_of_a_deleted_project_stop_at_once(

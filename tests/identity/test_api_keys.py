@@ -18,6 +18,7 @@ from interlock.identity.api_keys import (
     NotAKey,
 )
 from interlock.identity.entities import KeyInfo, Project
+from interlock.identity.limits import Access, RateLimit
 from interlock.identity.principal import Principal, Role
 from tests.identity.conftest import Identity
 
@@ -114,6 +115,37 @@ async def test_revoking_twice_keeps_the_first_moment(identity: Identity, project
     await identity.keys.revoke(project.id, info.id)
 
     assert [key.revoked_at for key in await identity.keys.list(project.id)] == [first]
+
+
+async def test_limits_hold_from_the_next_call_on_and_after_a_restart(
+    identity: Identity, project: Project
+) -> None:
+    info, secret = await make(identity, project)
+    access, rate = Access.of({"till": ["*"]}), RateLimit.of(5, "second", 2)
+    told: list[None] = []
+    identity.keys.on_change = lambda: told.append(None)
+
+    await identity.keys.change(
+        project.id, info.id, to=lambda now: replace(now, access=access, rate_limit=rate)
+    )
+    keys = restarted(identity)
+    await keys.load()
+
+    for found in (identity.keys.find(secret), keys.find(secret)):
+        assert (found.access, found.rate_limit) == (access, rate)
+    assert len(told) == 1
+
+
+async def test_a_key_of_another_project_cannot_be_changed(
+    identity: Identity, project: Project
+) -> None:
+    info, secret = await make(identity, project)
+    other = await identity.projects.create("other")
+
+    with pytest.raises(NotFound):
+        await identity.keys.change(other.id, info.id, to=lambda now: replace(now, name="x"))
+
+    assert identity.keys.find(secret).name == "ci"
 
 
 async def test_a_key_of_another_project_cannot_be_revoked(

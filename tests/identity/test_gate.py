@@ -4,8 +4,11 @@ from collections.abc import AsyncGenerator
 
 import httpx2
 import pytest
+from starlette.requests import Request
 
 from interlock.identity.entities import Project
+from interlock.identity.gate import Gate, KeyLimited
+from interlock.identity.limits import Access
 from interlock.identity.principal import Role
 from tests.identity.apps import client_of, control_api, refusal, signed_in
 from tests.identity.conftest import EMAIL, Identity
@@ -73,6 +76,23 @@ async def test_too_low_a_role_is_forbidden(
 
     assert refusal(response) == (403, "forbidden")
     assert "owner" in response.json()["error"]["message"]
+
+
+async def test_a_key_that_is_limited_to_tools_is_let_in_only_where_limits_are_heeded(
+    identity: Identity, project: Project
+) -> None:
+    gate = Gate(identity.keys, identity.logins, identity.projects, secure=False)
+    _, secret = await identity.keys.create(
+        project.id, name="k", role=Role.REPORTER, access=Access.of({}), created_by="x"
+    )
+    headers = [(b"x-api-key", secret.encode())]
+    request = Request({"type": "http", "method": "GET", "path": "/", "headers": headers})
+
+    let_in = await gate.project(Role.REPORTER, limited=True)(request, project.name)
+
+    assert (let_in.project, let_in.principal.access) == (project, Access.of({}))
+    with pytest.raises(KeyLimited, match="limited to some servers and tools"):
+        await gate.project(Role.REPORTER)(request, project.name)
 
 
 async def test_a_key_even_of_an_owner_is_no_administrator(

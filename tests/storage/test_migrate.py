@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -13,6 +14,7 @@ from sqlalchemy import Connection, MetaData, inspect, text
 
 import interlock.identity.models
 import interlock.vault.models
+from interlock.identity.store import KeyStore, ProjectStore
 from interlock.storage.database import Base, Database
 from interlock.storage.migrate import SCRIPTS, DatabaseTooNew, migrate
 from tests.storage.databases import empty_database
@@ -89,6 +91,64 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_alone(database:
     async with database.engine.connect() as connection:
         version = await connection.scalar(text("SELECT version_num FROM alembic_version"))
     assert version == "9999"
+
+
+async def test_keys_and_projects_from_before_limits_have_none(database: Database) -> None:
+    await migrate_to(database, "0003")
+    moment = "'2026-01-01 00:00:00+00:00'"
+    async with database.engine.begin() as connection:
+        for row in (
+            f"workspaces VALUES ('w', 'default', {moment})",
+            f"projects VALUES ('p', 'w', 'shop', 'prefix', '{{}}', false, {moment})",
+            (
+                "api_keys (id, project_id, name, role, digest, prefix, created_at, created_by) "
+                f"VALUES ('k', 'p', 'ci', 'owner', 'digest', 'ilk_k', {moment}, 'x')"
+            ),
+        ):
+            await connection.execute(text(f"INSERT INTO {row}"))
+
+    await migrate(database)
+
+    (key,) = await KeyStore(database).all()
+    (project,) = await ProjectStore(database).all()
+    assert (key.info.name, key.info.access, key.info.rate_limit) == ("ci", None, None)
+    assert (project.name, project.rate_limit) == ("shop", None)
+
+
+async def test_the_step_to_limits_can_be_taken_back(database: Database) -> None:
+    await migrate_to(database, "0003")
+    async with database.engine.connect() as connection:
+        before = await connection.run_sync(columns)
+    await migrate(database)
+
+    await migrate_to(database, "0003")
+
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(columns) == before
+
+
+async def migrate_to(database: Database, revision: str) -> None:
+    """Bring a database up or down to an older shape."""
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+
+    def move(connection: Connection) -> None:
+        config.attributes["connection"] = connection
+        version = MigrationContext.configure(connection).get_current_revision()
+        (command.downgrade if version else command.upgrade)(config, revision)
+
+    async with database.engine.connect() as connection:
+        await connection.run_sync(move)
+        await connection.commit()
+
+
+def columns(connection: Connection) -> dict[str, list[str]]:
+    """Return the names of the columns of keys and projects."""
+    tables = inspect(connection)
+    return {
+        name: [column["name"] for column in tables.get_columns(name)]
+        for name in ("api_keys", "projects")
+    }
 
 
 async def test_a_step_that_fails_leaves_no_table_behind(database: Database) -> None:
