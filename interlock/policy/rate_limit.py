@@ -56,6 +56,7 @@ class RateLimits:
     def __init__(self, defaults: Defaults, clock: Clock = time.monotonic_ns) -> None:
         self._defaults = defaults
         self._clock = clock
+        self._is_unlimited = defaults.key is None and defaults.project is None
         self._callers = Arrivals()
         self._projects = Arrivals()
         self._sessions = Arrivals()
@@ -65,12 +66,12 @@ class RateLimits:
 
         People have no limit but their project's. `address` is the client's, for those without key.
         """
-        own = principal.rate_limit
+        own, whole = principal.rate_limit, project.rate_limit
+        if own is None and whole is None and self._is_unlimited:
+            return
         if own is None and principal.kind != "person":
             own = self._defaults.key
-        whole = project.rate_limit or self._defaults.project
-        if own is None and whole is None:
-            return
+        whole = whole or self._defaults.project
         now, caller, wait = self._clock(), _caller(principal, address), 0
         if own is not None and (wait := self._callers.wait(caller, own, now)):
             raise _refusal("This API key", own, wait)
