@@ -75,7 +75,7 @@ async def client(missing: dict[str, str] | None = None) -> AsyncGenerator[httpx2
         ("forbidden", 403, "forbidden", {}),
         ("missing", 404, "not_found", {}),
         ("taken", 409, "conflict", {}),
-        ("many", 429, "too_many", {"retry-after": "7"}),
+        ("many", 429, "too_many", {"retry-after": "8"}),
         ("busy", 503, "unavailable", {"retry-after": "5"}),
     ],
 )
