@@ -163,7 +163,7 @@ def _fields(body: JSONObject) -> JSONObject:
     """Return the source document's fields as ours; its authentication becomes headers."""
     fields = dict(body)
     if "endpoint_url" in fields:
-        fields["url"] = fields.pop("endpoint_url")
+        fields["url"], fields["urls"] = fields.pop("endpoint_url"), None
     if "transport_type" in fields:
         fields["type"] = fields.pop("transport_type")
     if "enabled" in fields:

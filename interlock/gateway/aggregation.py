@@ -18,6 +18,7 @@ from interlock.gateway.table import (
     View,
 )
 from interlock.identity.limits import RateLimit
+from interlock.policy.retry import is_repeatable_tool
 from interlock.protocol.headers import HeaderParam, InvalidAnnotation, header_params
 from interlock.protocol.json import JSONObject, as_object
 from interlock.protocol.versions import LATEST_MODERN, Era
@@ -150,7 +151,9 @@ class _Merge:
             full = prefixed(server.name, name)
             if full in hidden:
                 continue
-            target = Target(server, name, mirrors)
+            target = Target(server, name)
+            if kind == "tools":
+                target = server.tool(name, mirrors, is_repeatable=is_repeatable_tool(item))
             exposed = self._exposed(full, name, targets, kind)
             targets[exposed] = target
             hidden[full] = target

@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from interlock.errors import RPCError
+from interlock.gateway.attempts import attempted
 from interlock.gateway.call import Call
 from interlock.gateway.capabilities import signature
 from interlock.gateway.clients import is_at_least
-from interlock.gateway.deadline import PROGRESS_CAP, within_deadline
+from interlock.gateway.deadline import PROGRESS_CAP, WatchedCaller, within_deadline
 from interlock.gateway.parking import ParkedCall, Parking
 from interlock.gateway.questions import Askable, check_questions, url_required
 from interlock.gateway.table import ServerEntry, Target
@@ -54,8 +55,7 @@ class Bridge:
         The result is in the era of the client. Raises RPCError and UpstreamFailed.
         """
         upstream = target.server.upstream
-        if upstream.eras is None:
-            await upstream.start()
+        await _met(target)
         era = upstream.era_for(call.era)
         try:
             if call.era is era is Era.MODERN:
@@ -76,7 +76,7 @@ class Bridge:
         self, call: Call, target: Target, params: JSONObject, headers: Headers
     ) -> JSONObject:
         level = call.session.log_level if call.session is not None else None
-        return await _request(call, target.server, params, call.caller, level, headers)
+        return await _request(call, target, params, call.caller, level, headers)
 
     async def _stateless(self, call: Call, target: Target, params: JSONObject) -> JSONObject:
         """Make a modern client's call at a modern server."""
@@ -145,7 +145,7 @@ class Bridge:
         old = without_modern(params)
         caller = Askable(parked, call.method, call.client.capabilities)
         work = _as_task if _needs_task(call, target) else None
-        return await _request(call, target.server, old, caller, wanted, work=work)
+        return await _request(call, target, old, caller, wanted, work=work)
 
 
 def _unrecognized(call: Call, target: Target) -> Headers:
@@ -160,7 +160,7 @@ def _unrecognized(call: Call, target: Target) -> Headers:
 
 async def _request(  # noqa: PLR0913 -- what a request is made of; what is rare is named
     call: Call,
-    server: ServerEntry,
+    target: Target,
     params: JSONObject,
     caller: Caller,
     level: str | None,
@@ -172,21 +172,41 @@ async def _request(  # noqa: PLR0913 -- what a request is made of; what is rare 
 
     `work` is how it is made, where one request is not enough.
     """
+    server = target.server
     era = server.upstream.era_for(call.era)
     owner = _owner(call, server, wants_logs=level is not None)
 
-    async def send(watched: Caller) -> JSONObject:
+    async def send(watched: WatchedCaller) -> JSONObject:
         async def run(session: LegacySession | ModernSession) -> JSONObject:
             await _set_level(session, level)
             if work is not None:
                 return await work(session, params, watched)
             return await session.request(call.method, params, watched, headers)
 
-        return await server.upstream.within(era, owner, run)
+        async def attempt() -> JSONObject:
+            return await server.upstream.within(era, owner, run)
+
+        return await attempted(call, target, params, watched, attempt)
 
     # Nothing tells that the work goes on while a task's result is waited for.
     patience = PROGRESS_CAP if work is not None or call.method == "tasks/result" else 1
-    return await within_deadline(server.name, server.timeout * patience, caller, send)
+    return await within_deadline(server.name, target.deadline * patience, caller, send)
+
+
+async def _met(target: Target) -> None:
+    """Learn the eras of a server that was never reached before.
+
+    A process takes its time to start; an address has to answer within the deadline of a call.
+    """
+    server = target.server
+    if server.upstream.eras is not None:
+        return
+    if server.circuit is None:
+        await server.upstream.start()
+        return
+    server.circuit.check()
+    seconds = target.deadline
+    await within_deadline(server.name, seconds, Nobody(), lambda _: server.upstream.start())
 
 
 _Work: TypeAlias = Callable[

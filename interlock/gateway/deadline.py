@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 
 async def within_deadline(
-    server: str, seconds: float, caller: Caller, work: Callable[[Caller], Awaitable[T]]
+    server: str, seconds: float, caller: Caller, work: Callable[["WatchedCaller"], Awaitable[T]]
 ) -> T:
     """Run `work` for at most `seconds` without progress. Raises UpstreamTimeout naming `server`."""
     clock = asyncio.timeout(seconds)
-    watched = _Watched(caller, clock, seconds)
+    watched = WatchedCaller(caller, clock, seconds)
     try:
         async with clock:
             return await work(watched)
@@ -33,8 +33,11 @@ async def within_deadline(
         watched.is_over = True
 
 
-class _Watched:
-    """A caller that moves the deadline as the server talks through it."""
+class WatchedCaller:
+    """A caller that moves the deadline as the server talks through it.
+
+    `is_heard` says that the server has talked.
+    """
 
     def __init__(self, caller: Caller, clock: asyncio.Timeout, seconds: float) -> None:
         self._caller = caller
@@ -43,13 +46,23 @@ class _Watched:
         self._latest = asyncio.get_running_loop().time() + seconds * PROGRESS_CAP
         self._asking = 0
         self.is_over = False
+        self.is_heard = False
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the deadline is over."""
+        return self._clock.expired()
 
     def notify(self, method: str, params: JSONObject) -> None:
+        """Pass it on; progress starts the time anew."""
+        self.is_heard = True
         if method == "notifications/progress":
             self._restart()
         self._caller.notify(method, params)
 
     async def ask(self, method: str, params: JSONObject) -> JSONObject:
+        """Pass it on; meanwhile the time stands still."""
+        self.is_heard = True
         self._asking += 1
         self._move(None)
         begun = asyncio.get_running_loop().time()

@@ -166,7 +166,8 @@ def _by_name(view: View, kind: str, params: JSONObject) -> tuple[Target, JSONObj
     target = (view.tools if kind == "tool" else view.prompts).get(name)
     if target is None:
         if view.is_single and _may_exist(view, view.servers[0], kind, name):
-            return Target(view.servers[0], name), params
+            only = view.servers[0]
+            return only.tool(name) if kind == "tool" else Target(only, name), params
         raise BadInput(f"Unknown {kind}: {name}")
     return target, params if target.name == name else {**params, "name": target.name}
 

@@ -8,6 +8,9 @@ from typing import Literal, TypeAlias
 
 from interlock.errors import NotFound
 from interlock.identity.limits import Access, RateLimit
+from interlock.policy.breaker import Circuit
+from interlock.policy.retry import Retries
+from interlock.policy.timeout import timeout_of
 from interlock.protocol.headers import HeaderParam
 from interlock.protocol.json import JSONObject
 from interlock.upstreams.port import ServerFacts
@@ -36,6 +39,8 @@ class ServerEntry:
     `variants` holds what it offers to clients with certain capabilities, by their signature, where
     that is another catalogue than the one for clients that can be asked nothing. `process` is the
     number of the process of the gateway that alone can call it, where that is another one.
+    `tool_timeouts` are the seconds of tools that have their own; `circuit` and `retries`, of remote
+    servers only, live as long as the server is kept and are shared by all tables.
     """
 
     id: str
@@ -48,15 +53,36 @@ class ServerEntry:
     mirrors_headers: bool = False
     variants: Mapping[str, Catalogue] = field(default_factory=dict[str, Catalogue])
     process: int | None = None
+    tool_timeouts: Mapping[str, float] = field(default_factory=dict[str, float])
+    circuit: Circuit | None = None
+    retries: Retries | None = None
+
+    def tool(
+        self, name: str, mirrored: tuple[HeaderParam, ...] = (), *, is_repeatable: bool = False
+    ) -> "Target":
+        """Return the way to a tool of this server, with the deadline of its calls."""
+        timeout = timeout_of(name, self.timeout, self.tool_timeouts)
+        return Target(self, name, mirrored, timeout, is_repeatable=is_repeatable)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a name leads: the server, its own name for the item, and what calls mirror."""
+    """Where a name leads: the server, its own name for the item, and what calls mirror.
+
+    `timeout` is in seconds, None for that of the server; `is_repeatable` is what a tool says of
+    itself: that a second call does no more than the first.
+    """
 
     server: ServerEntry
     name: str
     mirrored: tuple[HeaderParam, ...] = ()
+    timeout: float | None = None
+    is_repeatable: bool = False
+
+    @property
+    def deadline(self) -> float:
+        """The seconds that a call may take without progress."""
+        return self.server.timeout if self.timeout is None else self.timeout
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The control API of servers: register, change, test, watch, read what they offer."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -30,6 +30,7 @@ from interlock.upstreams.definition import ServerDefinition, StdioTarget
 _SERVERS = "/projects/{project}/servers"
 _SERVER = "/projects/{project}/servers/{server}"
 _MAX_LINES = 1000
+_REMOTE = ("url", "urls", "headers", "retries", "connections")
 
 
 class ImportBody(BaseModel):
@@ -326,6 +327,7 @@ def fields_of(definition: ServerDefinition) -> JSONObject:
         "name": definition.name,
         "type": definition.transport,
         "timeout": definition.timeout,
+        "tool_timeouts": dict(definition.tool_timeouts),
         "auto_approve": list(definition.auto_approve),
         "disabled": definition.disabled,
         "description": definition.description,
@@ -333,17 +335,26 @@ def fields_of(definition: ServerDefinition) -> JSONObject:
     if isinstance(target, StdioTarget):
         values = {"command": target.command, "args": list(target.args), "env": dict(target.env)}
         return {**fields, **values, "cwd": target.cwd}
-    return {**fields, "url": target.url, "headers": dict(target.headers)}
+    return {
+        **fields,
+        "url": target.url,
+        "urls": list(target.urls),
+        "headers": dict(target.headers),
+        "retries": definition.retries,
+        "connections": asdict(definition.connections),
+    }
 
 
 def _snake(body: JSONObject) -> JSONObject:
     changed = dict(body)
-    if "autoApprove" in changed:
-        changed["auto_approve"] = changed.pop("autoApprove")
-    if "command" in changed or "url" in changed:
+    for written, name in (("autoApprove", "auto_approve"), ("toolTimeouts", "tool_timeouts")):
+        if written in changed:
+            changed[name] = changed.pop(written)
+    has_address = "url" in changed or "urls" in changed
+    if "command" in changed or has_address:
         # Another way to reach the server is another transport, unless the caller says which.
         changed.setdefault("type", None)
-        for name in ("command", "args", "env", "cwd") if "url" in changed else ("url", "headers"):
+        for name in ("command", "args", "env", "cwd", "url", "urls") if has_address else _REMOTE:
             changed.setdefault(name, None)
     return changed
 

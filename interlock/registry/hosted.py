@@ -10,6 +10,7 @@ from typing import Any
 
 from interlock.errors import UpstreamUnavailable
 from interlock.gateway.table import Catalogue, Condition, ServerEntry
+from interlock.policy.breaker import CircuitState
 from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import Era
 from interlock.registry.entities import Server
@@ -137,6 +138,7 @@ class HostedElsewhere:
         self.server = server
         self.health = Health()
         self.catalogue = server.catalogue
+        self.circuit = CircuitState("closed")
         self._host = host
         self._changed = changed
         name = server.definition.name
@@ -161,6 +163,7 @@ class HostedElsewhere:
             reason=state.reason,
             variants=state.variants,
             process=self._host.number,
+            tool_timeouts=self.server.definition.tool_timeouts,
         )
 
     def told(self) -> None:

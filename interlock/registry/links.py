@@ -14,13 +14,14 @@ from interlock.settings import GatewaySettings, StationSettings
 from interlock.station.connector import StdioConnector
 from interlock.station.logs import LogWriter, ServerLog
 from interlock.station.station import Station
+from interlock.upstreams.balancing import Endpoints
 from interlock.upstreams.connections import HTTPClient
 from interlock.upstreams.definition import ServerDefinition, StdioTarget
 from interlock.upstreams.hiding import Mask, secrets_of
 from interlock.upstreams.port import Connector, Nobody, Peer
 from interlock.upstreams.sse import SSEConnector
 from interlock.upstreams.streamable_http import HTTPConnector
-from interlock.upstreams.upstream import Owner, SessionLimits, Upstream
+from interlock.upstreams.upstream import Owner, Remote, SessionLimits, Upstream
 
 
 class Links:
@@ -54,25 +55,38 @@ class Links:
         log: ServerLog,
     ) -> Upstream:
         """Return the upstream of a registered server; nothing is opened yet."""
+        remote = self._remote(server.definition)
         upstream = Upstream(
             server.definition.name,
-            self._connectors(server.definition, log),
+            self._connectors(server.definition, log, remote),
             Owner("", GATEWAY, peer),
             down=down,
             eras=server.eras,
             limits=self._limits,
         )
+        upstream.remote = remote
         upstream.mask = Mask(secrets_of(server.definition.target))
         return upstream
 
-    def _connectors(self, definition: ServerDefinition, log: ServerLog) -> tuple[Connector, ...]:
+    def _remote(self, definition: ServerDefinition) -> Remote | None:
+        target = definition.target
+        if isinstance(target, StdioTarget):
+            return None
+        client = self._client.beside(definition.connections)
+        return Remote(client, Endpoints(definition.name, target.urls))
+
+    def _connectors(
+        self, definition: ServerDefinition, log: ServerLog, remote: Remote | None
+    ) -> tuple[Connector, ...]:
         name, target = definition.name, definition.target
         if isinstance(target, StdioTarget):
             return (StdioConnector(self._station, target, name, log),)
-        sse = SSEConnector(self._client, target, name)
+        if remote is None:
+            raise AssertionError("A server at an address has connections of its own.")
+        sse = SSEConnector(remote.client, target, name, remote.endpoints)
         if target.legacy_sse:
             return (sse,)
-        return (HTTPConnector(self._client, target, name), sse)
+        return (HTTPConnector(remote.client, target, name, remote.endpoints), sse)
 
     async def test(
         self,
@@ -80,13 +94,15 @@ class Links:
         read: Callable[[Upstream], Awaitable[Catalogue]],
     ) -> Trial:
         """Open `definition`, read what it offers, and close it again, whatever happens."""
+        remote = self._remote(definition)
         upstream = Upstream(
             definition.name,
-            self._connectors(definition, self.new_log()),
+            self._connectors(definition, self.new_log(), remote),
             Owner("", GATEWAY, Nobody()),
             down=lambda _: None,
             limits=self._limits,
         )
+        upstream.remote = remote
         upstream.mask = mask = Mask(secrets_of(definition.target))
         started = time.perf_counter()
         try:

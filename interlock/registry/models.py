@@ -27,6 +27,7 @@ class ServerRow(Base):
     auto_approve: Mapped[list[str]] = mapped_column(JSON)
     disabled: Mapped[bool]
     description: Mapped[str]
+    limits: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
 

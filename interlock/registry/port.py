@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from interlock.gateway.table import Catalogue, ServerEntry
+from interlock.policy.breaker import CircuitState
 from interlock.protocol.json import JSONObject
 from interlock.registry.entities import Server
 from interlock.registry.runner import Health
@@ -21,6 +22,11 @@ class Runner(Protocol):
     @property
     def upstream(self) -> Upstream:
         """The live side of the server."""
+        ...
+
+    @property
+    def circuit(self) -> CircuitState:
+        """Whether calls are let through."""
         ...
 
     @property

@@ -13,12 +13,16 @@ from interlock.gateway.catalogue import GATEWAY, read_catalogue
 from interlock.gateway.changes import RESOURCE_UPDATED
 from interlock.gateway.table import Catalogue, Condition, ServerEntry
 from interlock.gateway.tasks import TASK_STATUS
+from interlock.policy.breaker import CircuitOpen, CircuitState, Verdict, verdict_of
+from interlock.policy.retry import Retries
 from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import Era
 from interlock.registry.entities import Server
+from interlock.registry.watching import LOOK_DEADLINE, Watch
 from interlock.station.logs import LogWriter
 from interlock.station.supervisor import RestartPolicy
 from interlock.telemetry.logs import get_logger, log_failure
+from interlock.upstreams.balancing import UpstreamBusy
 from interlock.upstreams.definition import HTTPTarget
 from interlock.upstreams.legacy import LegacySession
 from interlock.upstreams.modern import ModernSession, request_meta
@@ -82,6 +86,10 @@ class ServerRunner:
         self._wanted: frozenset[str] = frozenset()
         self._listening: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        is_remote = isinstance(server.definition.target, HTTPTarget)
+        self._watch = Watch(server.definition.name) if is_remote else None
+        self._retries = Retries(server.definition.retries) if is_remote else None
         self._upstream: Upstream | None = None
 
     @property
@@ -90,6 +98,15 @@ class ServerRunner:
         if self._upstream is None:
             raise UpstreamUnavailable(f"{self.server.definition.name} is not started.")
         return self._upstream
+
+    @property
+    def circuit(self) -> CircuitState:
+        """Whether calls are let through: by the calls' own circuit, and by that of restarts."""
+        if self._policy.retry_at is not None:
+            return CircuitState("open", max(0.0, self._policy.retry_at - time.monotonic()))
+        if self._policy.is_probing and self.health.condition != "ok":
+            return CircuitState("half_open")
+        return self._watch.circuit.state if self._watch is not None else CircuitState("closed")
 
     @property
     def entry(self) -> ServerEntry:
@@ -108,17 +125,25 @@ class ServerRunner:
             condition=condition,
             reason=self.health.reason,
             variants=dict(self.variants),
+            tool_timeouts=definition.tool_timeouts,
+            circuit=self._watch.circuit if self._watch is not None else None,
+            retries=self._retries,
             mirrors_headers=is_http and Era.MODERN in (self.upstream.eras or ()),
         )
 
     def start(self, upstream: Upstream) -> None:
         """Begin to keep the server running."""
         self._upstream = upstream
-        self._task = asyncio.create_task(self._run(), name=f"server {self.server.definition.name}")
+        name = self.server.definition.name
+        self._task = asyncio.create_task(self._run(), name=f"server {name}")
+        if self._watch is not None:
+            watching = self._watch.run(self._look_closely)
+            self._watching = asyncio.create_task(watching, name=f"watch of {name}")
 
     async def close(self) -> None:
         """Stop the server and all that belongs to it."""
-        tasks = [task for task in (self._task, self._listening) if task is not None]
+        running = (self._task, self._watching, self._listening)
+        tasks = [task for task in running if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -128,6 +153,8 @@ class ServerRunner:
     def restart(self) -> None:
         """Try again at once, whatever the policy says of failures before."""
         self._policy = RestartPolicy()
+        if self._watch is not None:
+            self._watch.circuit.reset()
         self._retry_now = self._is_down = True
         self._wake.set()
 
@@ -148,6 +175,7 @@ class ServerRunner:
                 await self._come_up()
                 await self._stay_up()
             except InterlockError as failure:
+                self._note(verdict_of(failure))
                 self._fail(failure)
             except Exception as error:  # noqa: BLE001 -- one server's oddity must not end its keeper
                 log_failure(log, "server.unforeseen", error, server=self.server.definition.name)
@@ -161,6 +189,7 @@ class ServerRunner:
         upstream.blocked = None
         await upstream.start()
         await self._refresh()
+        self._note("well")
         self._set("ok", None)
         log.info("server.up", server=self.server.definition.name)
 
@@ -186,41 +215,59 @@ class ServerRunner:
 
     async def _look(self) -> None:
         """See whether the server still answers, and read lists again that announce no changes."""
-        if self.upstream.is_busy:
-            # A server that works on one call at a time answers when it is done.
+        if self.upstream.is_busy or (self._watch is not None and self._watch.circuit.is_open):
+            # A server that works on one call at a time answers when it is done. At one whose
+            # circuit is open, the watch looks.
             return
         try:
-            self.health.response_ms = await self.measure()
+            self.health.response_ms = await self.measure(HEALTH_DEADLINE)
             self._missed = 0
             if time.monotonic() > self._refresh_at:
                 await self._refresh()
+        except UpstreamBusy:
+            # It lives, and is asked again when it wants to be.
+            return
         except UpstreamFailed as failure:
+            self._note(verdict_of(failure))
             self._fail(failure)
             self._missed += 1
             if self._missed >= MAX_MISSED:
                 raise
         else:
+            self._note("well")
             self._set("ok", None)
 
-    async def measure(self) -> float:
-        """Return the milliseconds of one trip to the server. Raises UpstreamFailed."""
-        session = await self.upstream.shared()
-        started = time.perf_counter()
+    async def _look_closely(self) -> Verdict:
+        """See at once whether the server answers, for its circuit."""
+        if self.upstream.blocked is not None:
+            return "unknown"
         try:
-            async with asyncio.timeout(HEALTH_DEADLINE):
-                if isinstance(session, ModernSession):
-                    params: JSONObject = {"_meta": request_meta(GATEWAY)}
-                    await session.request("server/discover", params, Nobody())
-                else:
-                    await session.request("ping", {}, Nobody())
+            self.health.response_ms = await self.measure(LOOK_DEADLINE)
+        except InterlockError as failure:
+            verdict = verdict_of(failure)
+            if verdict == "ill":
+                self._fail(failure)
+            return verdict
+        if self.catalogue is not None:
+            self._set("ok", None)
+        return "well"
+
+    def _note(self, verdict: Verdict) -> None:
+        if self._watch is not None:
+            self._watch.circuit.look(verdict)
+
+    async def measure(self, seconds: float) -> float:
+        """Return the milliseconds of one trip to the server. Raises UpstreamFailed."""
+        upstream, started = self.upstream, time.perf_counter()
+        try:
+            async with asyncio.timeout(seconds):
+                await upstream.within(upstream.preferred_era, None, _answer_anything)
         except RPCError:
             # An answer is an answer: the server lives.
             pass
         except TimeoutError:
             name = self.server.definition.name
-            raise UpstreamUnavailable(
-                f"{name} did not answer within {HEALTH_DEADLINE:g} s."
-            ) from None
+            raise UpstreamUnavailable(f"{name} did not answer within {seconds:g} s.") from None
         return (time.perf_counter() - started) * 1000
 
     async def _refresh(self) -> None:
@@ -245,10 +292,12 @@ class ServerRunner:
             delay = self._policy.delay_before_restart(now)
             if delay == 0:
                 break
+            kind = UpstreamUnavailable
             if delay is None:
-                delay = max(0.1, (self._policy.retry_at or now) - now)
-            self.upstream.blocked = UpstreamUnavailable(
-                f"{self.health.reason} It is tried again in {delay:.0f} s."
+                kind, delay = CircuitOpen, max(0.1, (self._policy.retry_at or now) - now)
+            self.upstream.blocked = kind(
+                f"{self.health.reason} It is tried again in {delay:.0f} s.",
+                data={"retry_after_ms": round(delay * 1000)},
             )
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
@@ -380,6 +429,14 @@ class ServerRunner:
             await asyncio.sleep(1)
             self._is_stale = True
             self._wake.set()
+
+
+async def _answer_anything(session: LegacySession | ModernSession) -> JSONObject:
+    """Make the smallest request that there is."""
+    if isinstance(session, ModernSession):
+        params: JSONObject = {"_meta": request_meta(GATEWAY)}
+        return await session.request("server/discover", params, Nobody())
+    return await session.request("ping", {}, Nobody())
 
 
 def spread(interval: float) -> float:

@@ -14,7 +14,12 @@ from interlock.protocol.versions import Era
 from interlock.registry.entities import Server
 from interlock.registry.models import CatalogueRow, ServerRow
 from interlock.storage.database import Database
-from interlock.upstreams.definition import HTTPTarget, ServerDefinition, StdioTarget
+from interlock.upstreams.definition import (
+    ConnectionLimits,
+    HTTPTarget,
+    ServerDefinition,
+    StdioTarget,
+)
 from interlock.upstreams.port import ServerFacts
 from interlock.vault.vault import Vault
 
@@ -111,6 +116,11 @@ class ServerStore:
             "auto_approve": list(definition.auto_approve),
             "disabled": definition.disabled,
             "description": definition.description,
+            "limits": {
+                "tool_timeouts": definition.tool_timeouts,
+                "retries": definition.retries,
+                "connections": asdict(definition.connections),
+            },
             "created_at": server.created_at,
             "updated_at": server.updated_at,
         }
@@ -126,6 +136,7 @@ class ServerStore:
             auto_approve=tuple(row.auto_approve),
             disabled=row.disabled,
             description=row.description,
+            **_limits(row.limits),
         )
         return Server(
             id=row.id,
@@ -147,7 +158,18 @@ def _kind(definition: ServerDefinition) -> str:
 def _target(kept: dict[str, Any]) -> StdioTarget | HTTPTarget:
     if kept["kind"] == "stdio":
         return StdioTarget(kept["command"], tuple(kept["args"]), kept["env"], kept["cwd"])
-    return HTTPTarget(kept["url"], kept["headers"], legacy_sse=kept["legacy_sse"])
+    return HTTPTarget(
+        kept["url"],
+        kept["headers"],
+        legacy_sse=kept["legacy_sse"],
+        more_urls=tuple(kept.get("more_urls", ())),
+    )
+
+
+def _limits(kept: dict[str, Any] | None) -> dict[str, Any]:
+    if kept is None:
+        return {}
+    return {**kept, "connections": ConnectionLimits(**kept["connections"])}
 
 
 def _catalogue(row: CatalogueRow) -> Catalogue:

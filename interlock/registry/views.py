@@ -1,17 +1,47 @@
 """Servers as the API shows them: names of secrets, never their values."""
 
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel
 
+from interlock.policy.breaker import CircuitState
 from interlock.registry.entities import Server
 from interlock.registry.port import Runner
 from interlock.registry.trial import Trial
 from interlock.station.logs import LogLine
-from interlock.upstreams.definition import HTTPTarget, StdioTarget
+from interlock.upstreams.balancing import EndpointHealth
+from interlock.upstreams.definition import HTTPTarget, ServerDefinition, StdioTarget
 from interlock.upstreams.hiding import HIDDEN, hidden_args, hidden_url
+
+
+class EndpointView(BaseModel):
+    """One address of a remote server; `until` is when it is used again."""
+
+    url: str
+    state: Literal["ok", "ejected", "busy"]
+    pending: int
+    until: datetime | None
+
+    @classmethod
+    def of(cls, health: EndpointHealth) -> Self:
+        """Show an endpoint."""
+        url = hidden_url(health.url)
+        return cls(
+            url=url,
+            state=health.state,
+            pending=health.pending,
+            until=_moment(health.for_seconds),
+        )
+
+
+class ConnectionsView(BaseModel):
+    """The bounds of the connections to a remote server; times in seconds."""
+
+    max: int
+    connect_timeout: float
+    idle_timeout: float
 
 
 class ServerView(BaseModel):
@@ -25,8 +55,12 @@ class ServerView(BaseModel):
     env_names: list[str] | None = None
     cwd: str | None = None
     url: str | None = None
+    urls: list[str] | None = None
     header_names: list[str] | None = None
+    retries: int | None = None
+    connections: ConnectionsView | None = None
     timeout: float
+    tool_timeouts: dict[str, float]
     auto_approve: list[str]
     disabled: bool
     description: str
@@ -39,6 +73,9 @@ class ServerView(BaseModel):
     last_error: str | None
     last_error_at: datetime | None
     restarts: int
+    circuit: Literal["closed", "open", "half_open"]
+    circuit_until: datetime | None
+    endpoints: list[EndpointView] | None
     created_at: datetime
     updated_at: datetime
 
@@ -49,12 +86,15 @@ class ServerView(BaseModel):
         catalogue = runner.catalogue if runner else server.catalogue
         health = runner.health if runner else None
         entry = runner.entry if runner else None
+        circuit = runner.circuit if runner else CircuitState("closed")
+        remote = runner.upstream.remote if runner else None
         eras = (runner.upstream.eras if runner else server.eras) or frozenset()
         return cls(
             id=server.id,
             name=definition.name,
             transport=definition.transport,
             timeout=definition.timeout,
+            tool_timeouts=definition.tool_timeouts,
             auto_approve=list(definition.auto_approve),
             disabled=definition.disabled,
             description=definition.description,
@@ -67,13 +107,23 @@ class ServerView(BaseModel):
             last_error=health.last_error if health else None,
             last_error_at=health.last_error_at if health else None,
             restarts=health.restarts if health else 0,
+            circuit=circuit.state,
+            circuit_until=_moment(circuit.retry_in),
+            endpoints=[EndpointView.of(each) for each in remote.endpoints.health()]
+            if remote
+            else None,
             created_at=server.created_at,
             updated_at=server.updated_at,
-            **_target(definition.target),
+            **_target(definition),
         )
 
 
-def _target(target: StdioTarget | HTTPTarget) -> dict[str, Any]:
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def _target(definition: ServerDefinition) -> dict[str, Any]:
+    target = definition.target
     if isinstance(target, StdioTarget):
         return {
             "command": target.command,
@@ -81,7 +131,13 @@ def _target(target: StdioTarget | HTTPTarget) -> dict[str, Any]:
             "env_names": sorted(target.env),
             "cwd": target.cwd,
         }
-    return {"url": hidden_url(target.url), "header_names": sorted(target.headers)}
+    return {
+        "url": hidden_url(target.url),
+        "urls": [hidden_url(url) for url in target.urls],
+        "header_names": sorted(target.headers),
+        "retries": definition.retries,
+        "connections": ConnectionsView(**asdict(definition.connections)),
+    }
 
 
 class HealthView(BaseModel):
@@ -94,6 +150,9 @@ class HealthView(BaseModel):
     last_error: str | None
     last_error_at: datetime | None
     restarts: int
+    circuit: Literal["closed", "open", "half_open"]
+    circuit_until: datetime | None
+    endpoints: list[EndpointView] | None
 
     @classmethod
     def of(cls, server: Server, runner: Runner | None) -> Self:
@@ -158,8 +217,9 @@ def merged_target(
         return replace(new, env=env, args=args)
     if isinstance(old, HTTPTarget) and isinstance(new, HTTPTarget):
         headers = {name: _kept(value, old.headers.get(name)) for name, value in new.headers.items()}
-        url = old.url if new.url == hidden_url(old.url) else new.url
-        return replace(new, headers=headers, url=url)
+        known = {hidden_url(url): url for url in old.urls}
+        url, *more = (known.get(url, url) for url in new.urls)
+        return replace(new, headers=headers, url=url, more_urls=tuple(more))
     return new
 
 

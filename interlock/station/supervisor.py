@@ -37,6 +37,11 @@ class RestartPolicy:
         """The moment at which an open circuit lets one attempt through; None if it is closed."""
         return self._retry_at
 
+    @property
+    def is_probing(self) -> bool:
+        """Whether the attempt is under way that an open circuit let through."""
+        return self._probing and self._retry_at is None
+
     def delay_before_restart(self, now: float) -> float | None:
         """Return the seconds to wait before the next start; None while the circuit is open."""
         if self._retry_at is not None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from interlock.errors import BadInput
 from interlock.upstreams.connection import Connection, ConnectionFailed, HTTPResponse
+from interlock.upstreams.definition import ConnectionLimits
 
 __all__ = ["ConnectionFailed", "HTTPClient", "HTTPResponse"]
 
@@ -80,9 +81,21 @@ class HTTPClient:
         max_open = max_open_per_origin or MAX_OPEN_PER_ORIGIN
         self._limits = _Limits(max_open, max_idle_per_origin, idle_timeout, connect_timeout)
         self._pools: dict[Origin, _Pool] = {}
-        self._ssl_context = ssl_context
-        self._ssl_building = asyncio.Lock()
+        self._tls = _TLS(ssl_context)
         self._closed = False
+
+    def beside(self, limits: ConnectionLimits) -> "HTTPClient":
+        """Return a client with connections and limits of its own, which its user closes.
+
+        It trusts the same certificates, so that they are not read again.
+        """
+        client = HTTPClient(
+            max_open_per_origin=limits.max,
+            idle_timeout=limits.idle_timeout,
+            connect_timeout=limits.connect_timeout,
+        )
+        client._tls = self._tls
+        return client
 
     async def request(
         self,
@@ -141,12 +154,20 @@ class HTTPClient:
             pool = self._pools[origin] = _Pool(origin, self._limits, self._tls)
         return pool
 
-    async def _tls(self) -> ssl.SSLContext:
-        async with self._ssl_building:
-            if self._ssl_context is None:
+
+class _TLS:
+    """The context of all TLS connections, made when the first one is."""
+
+    def __init__(self, context: ssl.SSLContext | None) -> None:
+        self._context = context
+        self._building = asyncio.Lock()
+
+    async def __call__(self) -> ssl.SSLContext:
+        async with self._building:
+            if self._context is None:
                 # Reading the authorities takes some 20 ms, too long for the event loop.
-                self._ssl_context = await asyncio.to_thread(ssl.create_default_context)
-            return self._ssl_context
+                self._context = await asyncio.to_thread(ssl.create_default_context)
+            return self._context
 
 
 class _Pool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 DEFAULT_TIMEOUT = 60.0
+DEFAULT_RETRIES = 1
 
 TransportName: TypeAlias = Literal["stdio", "streamable-http", "sse"]
 
@@ -23,17 +24,37 @@ class StdioTarget:
 
 @dataclass(frozen=True, slots=True)
 class HTTPTarget:
-    """A server at an address. `headers` go with every request; their values may be secrets."""
+    """A server at an address. `headers` go with every request; their values may be secrets.
+
+    `more_urls` are further addresses of the same server, which share its calls.
+    """
 
     url: str
     headers: dict[str, str] = field(default_factory=dict[str, str], repr=False)
     legacy_sse: bool = False
+    more_urls: tuple[str, ...] = ()
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All addresses, each once."""
+        return tuple(dict.fromkeys((self.url, *self.more_urls)))
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """The connections to each address of a remote server; times in seconds."""
+
+    max: int = 1024
+    connect_timeout: float = 10.0
+    idle_timeout: float = 50.0
 
 
 @dataclass(frozen=True, slots=True)
 class ServerDefinition:
     """One registered server: `timeout` is the seconds that a call may take without progress.
 
+    `tool_timeouts` are the seconds of single tools, by name or pattern. `retries` is how often a
+    call to a remote server is made again, where it failed and that is safe.
     `auto_approve` names tools that a client may call without asking its user; it is kept for the
     client configurations that we write, and decides nothing here.
     """
@@ -44,6 +65,9 @@ class ServerDefinition:
     auto_approve: tuple[str, ...] = ()
     disabled: bool = False
     description: str = ""
+    tool_timeouts: dict[str, float] = field(default_factory=dict[str, float])
+    retries: int = DEFAULT_RETRIES
+    connections: ConnectionLimits = ConnectionLimits()
 
     @property
     def transport(self) -> TransportName:

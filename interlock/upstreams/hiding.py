@@ -46,9 +46,13 @@ def secrets_of(target: StdioTarget | HTTPTarget) -> list[str]:
         return [*target.env.values(), *args]
     # A server that speaks of a credential may leave out the scheme before it.
     headers = (part for value in target.headers.values() for part in (value, *value.split()))
-    parts = urlsplit(target.url)
-    query = (value or name for name, value in parse_qsl(parts.query, keep_blank_values=True))
-    return [*headers, *query, parts.password or ""]
+    return [*headers, *(secret for url in target.urls for secret in _secrets_in(url))]
+
+
+def _secrets_in(url: str) -> Iterator[str]:
+    parts = urlsplit(url)
+    yield from (value or name for name, value in parse_qsl(parts.query, keep_blank_values=True))
+    yield parts.password or ""
 
 
 def hidden_args(args: Sequence[str]) -> list[str]:

@@ -9,11 +9,12 @@ from urllib.parse import urljoin, urlsplit
 
 from interlock.errors import InterlockError, UpstreamFailed, UpstreamUnavailable
 from interlock.protocol.sse import EventReader
+from interlock.upstreams.balancing import Endpoints, pause_of
 from interlock.upstreams.channel import Closed, Receive
-from interlock.upstreams.connections import HTTPClient, HTTPResponse
+from interlock.upstreams.connections import ConnectionFailed, HTTPClient, HTTPResponse
 from interlock.upstreams.definition import HTTPTarget
 from interlock.upstreams.duplex import DuplexLink
-from interlock.upstreams.port import Ended, Hear, ProtocolBroken
+from interlock.upstreams.port import Ended, Headers, Hear, ProtocolBroken
 
 MAX_MESSAGE = 32 * 1024 * 1024  # bytes
 OPEN_DEADLINE = 30.0  # seconds until the stream has named its endpoint
@@ -23,8 +24,16 @@ class SSEChannel:
     """A duplex channel made of an event stream and the endpoint that it names."""
 
     def __init__(
-        self, client: HTTPClient, target: HTTPTarget, name: str, receive: Receive, closed: Closed
+        self,
+        client: HTTPClient,
+        target: HTTPTarget,
+        endpoints: Endpoints,
+        name: str,
+        receive: Receive,
+        closed: Closed,
     ) -> None:
+        self._endpoints = endpoints
+        self._home = endpoints.choose()
         self._client = client
         self._target = target
         self._name = name
@@ -35,15 +44,12 @@ class SSEChannel:
 
     async def open(self) -> None:
         """Open the stream and wait for its endpoint. Raises UpstreamFailed."""
-        response = await self._client.request(
-            "GET",
-            self._target.url,
-            headers=(("accept", "text/event-stream"), *self._target.headers.items()),
-            repeatable=True,
-        )
+        headers = (("accept", "text/event-stream"), *self._target.headers.items())
+        response = await self._asked("GET", self._home.url, headers, b"")
         content_type = response.headers.get("content-type", "")
         if response.status != HTTPStatus.OK or not content_type.startswith("text/event-stream"):
             await response.close()
+            self._check_busy(response)
             raise UpstreamUnavailable(
                 f"{self._name} answered HTTP {response.status} and no event stream; check its url."
             )
@@ -77,8 +83,8 @@ class SSEChannel:
         if self._endpoint.done():
             return
         try:
-            url = urljoin(self._target.url, path)
-            is_ours = urlsplit(url)[:2] == urlsplit(self._target.url)[:2]
+            url = urljoin(self._home.url, path)
+            is_ours = urlsplit(url)[:2] == urlsplit(self._home.url)[:2]
         except ValueError:
             raise ProtocolBroken(f"{self._name} named an endpoint that is no URL.") from None
         if not is_ours:
@@ -88,18 +94,31 @@ class SSEChannel:
 
     async def send(self, message: bytes) -> None:
         """POST one message to the endpoint."""
-        response = await self._client.request(
-            "POST",
-            await self._endpoint,
-            headers=(("content-type", "application/json"), *self._target.headers.items()),
-            body=message,
-        )
+        self._endpoints.check(self._home)
+        headers = (("content-type", "application/json"), *self._target.headers.items())
+        response = await self._asked("POST", await self._endpoint, headers, message)
         try:
+            self._check_busy(response)
             if response.status >= HTTPStatus.BAD_REQUEST:
                 raise UpstreamUnavailable(f"{self._name} answered HTTP {response.status}.")
             await response.read(MAX_MESSAGE)
         finally:
             await response.close()
+
+    async def _asked(self, verb: str, url: str, headers: Headers, body: bytes) -> HTTPResponse:
+        try:
+            response = await self._client.request(
+                verb, url, headers=headers, body=body, repeatable=verb == "GET"
+            )
+        except ConnectionFailed as failure:
+            self._endpoints.failed(self._home, is_unreachable=not failure.sent)
+            raise
+        self._endpoints.answered(self._home, response.status, response.headers)
+        return response
+
+    def _check_busy(self, response: HTTPResponse) -> None:
+        if pause_of(response.status, response.headers) is not None:
+            raise self._endpoints.turned_away(self._home, is_home=True)
 
     async def close(self) -> None:
         """End the stream."""
@@ -113,15 +132,26 @@ class SSEConnector:
 
     is_duplex = True
 
-    def __init__(self, client: HTTPClient, target: HTTPTarget, name: str) -> None:
+    def __init__(
+        self,
+        client: HTTPClient,
+        target: HTTPTarget,
+        name: str,
+        endpoints: Endpoints | None = None,
+    ) -> None:
         self._client = client
         self._target = target
         self._name = name
+        self._endpoints = endpoints or Endpoints(name, target.urls)
 
     async def connect(self, hear: Hear, ended: Ended) -> DuplexLink:
         """Open the stream and return the link over it."""
         link = DuplexLink(self._name, hear, ended)
-        channel = SSEChannel(self._client, self._target, self._name, link.receive, link.closed)
+        channel = SSEChannel(
+            *(self._client, self._target, self._endpoints, self._name),
+            link.receive,
+            link.closed,
+        )
         try:
             await channel.open()
         except UpstreamFailed:

@@ -5,6 +5,7 @@ Source: 2025-11-25 and 2026-07-28, basic/transports.
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import count
@@ -12,6 +13,7 @@ from itertools import count
 from interlock.errors import UpstreamFailed, UpstreamUnavailable
 from interlock.protocol.json import JSONObject, as_list, as_object, dumps, loads
 from interlock.protocol.sse import EventReader, ServerSentEvent
+from interlock.upstreams.balancing import Endpoint, Endpoints, pause_of
 from interlock.upstreams.connections import ConnectionFailed, HTTPClient, HTTPResponse
 from interlock.upstreams.definition import HTTPTarget
 from interlock.upstreams.port import Ended, Headers, Hear, ProtocolBroken, SessionExpired
@@ -21,6 +23,7 @@ RECONNECT_DELAY = 1.0  # seconds, where the server names none
 MIN_RETRY = 0.1  # seconds, however soon a server wants us back
 MAX_RETRY = 60.0  # seconds between attempts, where no server asks for more
 MAX_RESUMES = 20
+GOODBYE = 2.0  # seconds in which a session is ended politely
 
 _NOT_ALLOWED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _POST_HEADERS = (
@@ -59,7 +62,13 @@ class HTTPLink:
     is_duplex = False
 
     def __init__(
-        self, client: HTTPClient, target: HTTPTarget, name: str, hear: Hear, ended: Ended
+        self,
+        client: HTTPClient,
+        target: HTTPTarget,
+        name: str,
+        hear: Hear,
+        ended: Ended,
+        endpoints: Endpoints,
     ) -> None:
         self.headers: dict[str, str] = {}
         self.ids: Iterator[int] = count(1)
@@ -68,42 +77,97 @@ class HTTPLink:
         self._name = name
         self._hear = hear
         self._ended = ended
+        self._endpoints = endpoints
+        # A legacy session is known to the endpoint that opened it, and to no other.
+        self._home: Endpoint | None = None
         self._closed = False
 
     async def exchange(self, message: JSONObject, hear: Hear, headers: Headers = ()) -> JSONObject:
         """POST a request and return its answer, from the body or from the stream."""
-        response = await self._post(message, headers)
-        try:
-            if _content_type(response) == "text/event-stream":
-                return await self._from_stream(response, message["id"], hear)
-            return await self._from_body(response)
-        finally:
-            await response.close()
+        endpoint = self._endpoint(message)
+        cursor, wanted = _Cursor(), message["id"]
+        async with self._posted(endpoint, message, headers) as response:
+            if _content_type(response) != "text/event-stream":
+                return await self._from_body(response, endpoint)
+            answer = await _answer_in(response, wanted, hear, cursor)
+        for _ in range(MAX_RESUMES):
+            if answer is not None or cursor.last_event_id is None:
+                break
+            await asyncio.sleep(cursor.retry)
+            async with self._got(endpoint, cursor) as response:
+                answer = await _answer_in(response, wanted, hear, cursor)
+        if answer is not None:
+            return answer
+        self._endpoints.failed(endpoint)
+        raise UpstreamUnavailable(f"{self._name} ended its stream before the answer.")
 
     async def post(self, message: JSONObject, headers: Headers = ()) -> None:
         """POST a message that wants no answer."""
-        response = await self._post(message, headers)
-        try:
+        endpoint = self._endpoint(message)
+        async with self._posted(endpoint, message, headers) as response:
             if response.status >= HTTPStatus.BAD_REQUEST:
-                raise self._refused(response.status)
+                raise self._refused(response, endpoint)
             await response.read(MAX_MESSAGE)
-        finally:
-            await response.close()
 
-    async def _post(self, message: JSONObject, headers: Headers) -> HTTPResponse:
-        response = await self._client.request(
-            "POST",
-            self._target.url,
-            headers=(*_POST_HEADERS, *self._own_headers(), *headers),
-            body=dumps(message),
-        )
-        session = response.headers.get("mcp-session-id")
-        if session is not None and message.get("method") == "initialize":
-            self.headers["mcp-session-id"] = session
-        if response.status == HTTPStatus.NOT_FOUND and "mcp-session-id" in self.headers:
-            await response.close()
-            raise self._expired()
-        return response
+    def _endpoint(self, message: JSONObject) -> Endpoint:
+        """Return where a message goes. Raises UpstreamBusy, and SessionExpired to move a session."""
+        home = self._home
+        if home is None:
+            chosen = self._endpoints.choose()
+            if message.get("method") == "initialize":
+                self._home = chosen
+            return chosen
+        if self._endpoints.has_better(home):
+            raise SessionExpired(f"{self._name} does not answer where our session is.")
+        self._endpoints.check(home)
+        return home
+
+    @asynccontextmanager
+    async def _posted(
+        self, endpoint: Endpoint, message: JSONObject, headers: Headers
+    ) -> AsyncGenerator[HTTPResponse]:
+        # Streams of changes last and are no load.
+        load = message.get("method") != "subscriptions/listen"
+        sent = (*_POST_HEADERS, *self._own_headers(), *headers)
+        endpoint.pending += load
+        try:
+            async with self._asked("POST", endpoint, sent, dumps(message)) as response:
+                session = response.headers.get("mcp-session-id")
+                if session is not None and message.get("method") == "initialize":
+                    self.headers["mcp-session-id"] = session
+                if response.status == HTTPStatus.NOT_FOUND and "mcp-session-id" in self.headers:
+                    raise self._expired()
+                yield response
+        except ConnectionFailed as failure:
+            if failure.sent or self._home is None or not self._endpoints.has_better(endpoint):
+                raise
+            # Nothing was done, so that a session at another endpoint may do it.
+            raise SessionExpired(failure.message) from failure
+        finally:
+            endpoint.pending -= load
+
+    @asynccontextmanager
+    async def _asked(
+        self, verb: str, endpoint: Endpoint, headers: Headers, body: bytes = b""
+    ) -> AsyncGenerator[HTTPResponse]:
+        """Send a request and yield its answer; how it went is noted of the endpoint."""
+        began, response = self._endpoints.now(), None
+        try:
+            response = await self._client.request(
+                verb, endpoint.url, headers=headers, body=body, repeatable=verb == "GET"
+            )
+            self._endpoints.answered(endpoint, response.status, response.headers)
+            yield response
+        except ConnectionFailed as failure:
+            self._endpoints.failed(endpoint, is_unreachable=not failure.sent)
+            raise
+        except asyncio.CancelledError:
+            if response is None:
+                self._endpoints.gave_up(endpoint, began)
+            raise
+        finally:
+            if response is not None:
+                await response.close()
 
     def _expired(self) -> SessionExpired:
         return SessionExpired(f"{self._name} ended our session.")
@@ -111,9 +175,9 @@ class HTTPLink:
     def _own_headers(self) -> tuple[tuple[str, str], ...]:
         return (*self._target.headers.items(), *self.headers.items())
 
-    async def _from_body(self, response: HTTPResponse) -> JSONObject:
+    async def _from_body(self, response: HTTPResponse, endpoint: Endpoint) -> JSONObject:
         if response.status in _NOT_ALLOWED:
-            raise self._refused(response.status)
+            raise self._refused(response, endpoint)
         body = await response.read(MAX_MESSAGE)
         try:
             message = as_object(loads(body)) or {}
@@ -123,29 +187,8 @@ class HTTPLink:
         if "result" in message or as_object(message.get("error")) is not None:
             return message
         if response.status >= HTTPStatus.BAD_REQUEST:
-            raise self._refused(response.status)
+            raise self._refused(response, endpoint)
         raise ProtocolBroken(f"{self._name} answered with something that is not JSON-RPC.")
-
-    async def _from_stream(self, response: HTTPResponse, wanted: object, hear: Hear) -> JSONObject:
-        cursor = _Cursor()
-        for _ in range(MAX_RESUMES):
-            try:
-                async for message in _messages(response, cursor):
-                    if isinstance(message.get("method"), str):
-                        hear(message)
-                    elif "method" not in message and message.get("id") in (wanted, None):
-                        return message
-            except ConnectionFailed:
-                if cursor.last_event_id is None:
-                    raise
-            finally:
-                await response.close()
-            if cursor.last_event_id is None:
-                break
-            await asyncio.sleep(cursor.retry)
-            response = await self._get(cursor)
-        await response.close()
-        raise UpstreamUnavailable(f"{self._name} ended its stream before the answer.")
 
     async def listen(self) -> None:
         """Hear the session's own stream until the link closes; a server may offer none."""
@@ -165,34 +208,33 @@ class HTTPLink:
             await asyncio.sleep(cursor.retry)
 
     async def _hear_stream(self, cursor: _Cursor) -> None:
-        response = await self._get(cursor)
-        cursor.was_open = True
-        try:
+        async with self._got(self._endpoint({}), cursor) as response:
+            cursor.was_open = True
             async for message in _messages(response, cursor):
                 if isinstance(message.get("method"), str):
                     self._hear(message)
-        finally:
-            await response.close()
 
-    async def _get(self, cursor: _Cursor) -> HTTPResponse:
+    @asynccontextmanager
+    async def _got(self, endpoint: Endpoint, cursor: _Cursor) -> AsyncGenerator[HTTPResponse]:
+        self._endpoints.check(endpoint)
         resume = (("last-event-id", cursor.last_event_id),) if cursor.last_event_id else ()
-        response = await self._client.request(
-            "GET",
-            self._target.url,
-            headers=(("accept", "text/event-stream"), *self._own_headers(), *resume),
-            repeatable=True,
-        )
-        if response.status != HTTPStatus.OK or _content_type(response) != "text/event-stream":
-            await response.close()
-            raise self._refused(response.status)
-        return response
+        headers = (("accept", "text/event-stream"), *self._own_headers(), *resume)
+        async with self._asked("GET", endpoint, headers) as response:
+            if response.status != HTTPStatus.OK or _content_type(response) != "text/event-stream":
+                raise self._refused(response, endpoint)
+            yield response
 
-    def _refused(self, status: int) -> UpstreamFailed:
+    def _refused(self, response: HTTPResponse, endpoint: Endpoint) -> UpstreamFailed:
+        status = response.status
+        if pause_of(status, response.headers) is not None:
+            return self._endpoints.turned_away(endpoint, is_home=self._home is not None)
         cure = ""
-        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        if status in _NOT_ALLOWED:
             cure = " Check the credentials in its headers."
         elif status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
             cure = " Check its url."
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self._endpoints.failed(endpoint)
         return HTTPRefused(f"{self._name} answered HTTP {status}.{cure}", status)
 
     async def close(self) -> None:
@@ -200,16 +242,33 @@ class HTTPLink:
         if self._closed:
             return
         self._closed = True
-        if "mcp-session-id" not in self.headers:
+        if "mcp-session-id" not in self.headers or self._home is None:
             return
         try:
-            async with asyncio.timeout(2):
-                response = await self._client.request(
-                    "DELETE", self._target.url, headers=self._own_headers()
-                )
-                await response.close()
+            self._endpoints.check(self._home)
+            async with (
+                asyncio.timeout(GOODBYE),
+                self._asked("DELETE", self._home, self._own_headers()),
+            ):
+                return
         except (UpstreamFailed, TimeoutError):
             return
+
+
+async def _answer_in(
+    response: HTTPResponse, wanted: object, hear: Hear, cursor: _Cursor
+) -> JSONObject | None:
+    """Return the wanted answer from a stream; None where the stream ended and may be taken up."""
+    try:
+        async for message in _messages(response, cursor):
+            if isinstance(message.get("method"), str):
+                hear(message)
+            elif "method" not in message and message.get("id") in (wanted, None):
+                return message
+    except ConnectionFailed:
+        if cursor.last_event_id is None:
+            raise
+    return None
 
 
 async def _messages(response: HTTPResponse, cursor: _Cursor) -> AsyncGenerator[JSONObject]:
@@ -239,11 +298,18 @@ class HTTPConnector:
 
     is_duplex = False
 
-    def __init__(self, client: HTTPClient, target: HTTPTarget, name: str) -> None:
+    def __init__(
+        self,
+        client: HTTPClient,
+        target: HTTPTarget,
+        name: str,
+        endpoints: Endpoints | None = None,
+    ) -> None:
         self._client = client
         self._target = target
         self._name = name
+        self._endpoints = endpoints or Endpoints(name, target.urls)
 
     async def connect(self, hear: Hear, ended: Ended) -> HTTPLink:
         """Return a link; nothing is sent yet, so nothing can fail."""
-        return HTTPLink(self._client, self._target, self._name, hear, ended)
+        return HTTPLink(self._client, self._target, self._name, hear, ended, self._endpoints)

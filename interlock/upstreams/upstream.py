@@ -15,6 +15,8 @@ from http import HTTPStatus
 from interlock.errors import TooMany, UpstreamFailed, UpstreamUnavailable
 from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import Era
+from interlock.upstreams.balancing import Endpoints
+from interlock.upstreams.connections import HTTPClient
 from interlock.upstreams.hiding import Mask
 from interlock.upstreams.legacy import LegacySession
 from interlock.upstreams.modern import ModernSession
@@ -41,6 +43,14 @@ class SessionLimits:
 
     open_timeout: float = 60.0
     max_sessions: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What an upstream at addresses has for itself: its connections, and how its endpoints are."""
+
+    client: HTTPClient
+    endpoints: Endpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,7 @@ class Upstream:
         limits: SessionLimits | None = None,
     ) -> None:
         self.name = name
+        self.remote: Remote | None = None
         self.eras: frozenset[Era] | None = eras
         self.facts: ServerFacts | None = None
         self.blocked: UpstreamUnavailable | None = None
@@ -176,7 +187,7 @@ class Upstream:
         if self._closed:
             raise self._removed()
         if self.blocked is not None:
-            raise UpstreamUnavailable(self.blocked.message)
+            raise type(self.blocked)(self.blocked.message, data=self.blocked.data)
         if era is Era.MODERN:
             owner = self._shared
         key = (era, owner.key if not owner.exclusive else self._free_key(era, owner.key))
@@ -344,6 +355,8 @@ class Upstream:
         await asyncio.gather(*self._opening.values(), return_exceptions=True)
         for slot in tuple(self._slots.values()):
             await self._end(slot)
+        if self.remote is not None:
+            await self.remote.client.close()
 
 
 def _ended(slot: _Slot) -> None:

@@ -76,11 +76,11 @@ class Fields:
             return ""
         return self._expanded(self.written(meaning), self.raw(meaning), values.text, check)
 
-    def texts(self, meaning: str) -> tuple[str, ...]:
+    def texts(self, meaning: str, check: Callable[[str], str] = values.sendable) -> tuple[str, ...]:
         """Return a list of expanded texts."""
         written = self.written(meaning)
         return tuple(
-            self._expanded(f"{written}[{index}]", member, values.item, values.sendable)
+            self._expanded(f"{written}[{index}]", member, values.item, check)
             for index, member in enumerate(self.read(meaning, values.texts, []))
         )
 

@@ -6,14 +6,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from interlock.errors import BadInput
-from interlock.protocol.json import as_object
-from interlock.registry.config import values
+from interlock.protocol.json import as_list, as_object
+from interlock.registry.config import limits, values
 from interlock.registry.config.dialects import GENERIC, Dialect
 from interlock.registry.config.fields import Fields, Remark
 from interlock.registry.config.known import API_FIELDS, TRANSPORTS
 from interlock.registry.config.values import WrongValue
 from interlock.registry.config.variables import Variables
 from interlock.upstreams.definition import (
+    DEFAULT_RETRIES,
     DEFAULT_TIMEOUT,
     HTTPTarget,
     ServerDefinition,
@@ -74,6 +75,9 @@ def _definition(name: str, fields: Fields, dialect: Dialect) -> ServerDefinition
         fields.fault("name", wrong.message)
     target = _target(fields, dialect)
     timeout = _timeout(fields, dialect)
+    tool_timeouts = limits.tool_timeouts(fields)
+    retries = fields.read("retries", values.few, DEFAULT_RETRIES)
+    connections = limits.connections(fields)
     auto_approve = _auto_approve(fields)
     disabled = fields.read("disabled", values.flag, default=False)
     enabled = fields.read("enabled", values.flag, default=True)
@@ -87,6 +91,9 @@ def _definition(name: str, fields: Fields, dialect: Dialect) -> ServerDefinition
         auto_approve=auto_approve,
         disabled=disabled or not enabled,
         description=description,
+        tool_timeouts=tool_timeouts,
+        retries=retries,
+        connections=connections,
     )
 
 
@@ -96,6 +103,7 @@ def _target(fields: Fields, dialect: Dialect) -> StdioTarget | HTTPTarget | None
         return None
     if transport == "stdio":
         _misplaced(fields, "headers", "bearer_token_env_var", "env_http_headers")
+        _misplaced(fields, "retries", "connections")
         return StdioTarget(
             command=fields.text("command"),
             args=fields.texts("args"),
@@ -103,18 +111,26 @@ def _target(fields: Fields, dialect: Dialect) -> StdioTarget | HTTPTarget | None
             cwd=fields.text("cwd") or None,
         )
     _misplaced(fields, "args", "env", "env_vars", "cwd")
+    url, *more = _urls(fields)
     return HTTPTarget(
-        url=fields.text("url", values.url),
+        url=url,
         headers=_headers(fields),
         legacy_sse=transport == "sse",
+        more_urls=tuple(more),
     )
 
 
+def _urls(fields: Fields) -> tuple[str, ...]:
+    """Return all addresses, each once; a `url` that is given goes before `urls`."""
+    first = (fields.text("url", values.url),) if "url" in fields else ()
+    return tuple(dict.fromkeys((*first, *fields.texts("urls", values.url)))) or ("",)
+
+
 def _transport(fields: Fields, dialect: Dialect) -> TransportName | None:
-    command, url = "command" in fields, "url" in fields
+    command, url = "command" in fields, "url" in fields or bool(fields.raw("urls"))
     if command and url:
         fields.fault(
-            fields.written("url"),
+            fields.written("url" if "url" in fields else "urls"),
             "and command are both given. Keep command for a process that Interlock starts, or "
             "the address of a remote server.",
         )
@@ -147,7 +163,8 @@ def _untyped(fields: Fields, dialect: Dialect) -> TransportName:
     written = fields.written("url")
     if written == "httpUrl":
         return "streamable-http"
-    if _path_ends_in_sse(fields.raw("url")):
+    first = fields.raw("url") or next(iter(as_list(fields.raw("urls")) or ()), None)
+    if _path_ends_in_sse(first):
         return "sse"
     if dialect.doubtful_url:
         fields.warn(

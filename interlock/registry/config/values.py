@@ -9,6 +9,8 @@ from interlock.protocol.json import JSONObject, as_list, as_object
 
 MAX_NAME = 100
 _LARGEST = 1e9
+_FEW = 10
+_MANY = 65_536
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _UNSENDABLE = re.compile(r"[\x00\ud800-\udfff]")
 _UNSAFE_IN_URL = re.compile(r"[\x00-\x20\x7f-\xa0\ud800-\udfff]")
@@ -70,6 +72,28 @@ def positive(value: Any) -> float:
     if not 0 < value <= _LARGEST or math.isnan(value):
         raise WrongValue("must be a number above 0 and below a billion.")
     return float(value)
+
+
+def few(value: Any) -> int:
+    """Return a whole number from 0 to 10."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _FEW:
+        raise WrongValue(f"must be a whole number from 0 to {_FEW}.")
+    return value
+
+
+def many(value: Any) -> int:
+    """Return a whole number from 1 to 65536."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MANY:
+        raise WrongValue(f"must be a whole number from 1 to {_MANY}.")
+    return value
+
+
+def number_map(value: Any) -> JSONObject:
+    """Return an object; its members are checked one by one."""
+    members = as_object(value)
+    if members is None:
+        raise WrongValue(f'must be an object such as {{"NAME": 5}}, not {kind(value)}.')
+    return members
 
 
 def texts(value: Any) -> list[Any]:
