@@ -63,7 +63,7 @@ def endpoints(
                 name="interlock" if project.name == "default" else f"interlock-{project.name}",
                 url=f"{address}/mcp/{project.name}",
                 sse_url=f"{address}/sse/{project.name}",
-                timeout=max((each.definition.timeout for each in servers), default=60),
+                timeout=max((each.definition.longest_timeout for each in servers), default=60),
                 auto_approve=_approved(registry, project, limits),
             )
         ]
@@ -72,7 +72,7 @@ def endpoints(
             name=server.definition.name,
             url=f"{address}/mcp/{project.name}/{quote(server.definition.name)}",
             sse_url=f"{address}/sse/{project.name}/{quote(server.definition.name)}",
-            timeout=server.definition.timeout,
+            timeout=server.definition.longest_timeout,
             auto_approve=tuple(
                 tool
                 for tool in server.definition.auto_approve

@@ -29,15 +29,20 @@ async def attempted(
         return await attempt()
     safe = is_safe(call.method, is_repeatable=target.is_repeatable, params=params)
     retries.earn()
-    number = 0
+    number, earlier = 0, None
     while True:
         number += 1
         try:
             return await _through(circuit, watched, target, attempt)
+        except CircuitOpen:
+            if earlier is not None:
+                # It is this failure that opened the circuit, and it says more.
+                raise earlier from None
+            # The server never got it, and the record says so.
+            call.trace.sent = None
+            raise
         except UpstreamFailed as failure:
-            if isinstance(failure, CircuitOpen) and number == 1:
-                # The server never got it, and the record says so.
-                call.trace.sent = None
+            earlier = failure
             if number > retries.limit or watched.is_heard or server.upstream.blocked is not None:
                 raise
             if not retries.take(failure, is_safe=safe):

@@ -120,7 +120,7 @@ class Links:
 
     async def drain(self, runner: Runner) -> None:
         """Close a runner that gets no new calls, once those under way have ended."""
-        await runner.upstream.drained(runner.server.definition.timeout)
+        await runner.upstream.drained(runner.server.definition.longest_timeout)
         await runner.close()
 
 

@@ -28,6 +28,10 @@ class ConnectionFailed(UpstreamUnavailable):
         self.sent = sent
         self.stale = stale
 
+    def at(self, server: str) -> "ConnectionFailed":
+        """Return the same failure in words that name the server."""
+        return ConnectionFailed(f"{server}: {self.message}", sent=self.sent, stale=self.stale)
+
 
 class HTTPResponse:
     """An answer whose head has arrived; one reader takes its body, by `read` or by `chunks`.

@@ -70,6 +70,11 @@ class ServerDefinition:
     connections: ConnectionLimits = ConnectionLimits()
 
     @property
+    def longest_timeout(self) -> float:
+        """The seconds that any call may take without progress."""
+        return max((self.timeout, *self.tool_timeouts.values()))
+
+    @property
     def transport(self) -> TransportName:
         """The transport's name as configurations and the API spell it."""
         if isinstance(self.target, StdioTarget):

@@ -112,7 +112,7 @@ class SSEChannel:
             )
         except ConnectionFailed as failure:
             self._endpoints.failed(self._home, is_unreachable=not failure.sent)
-            raise
+            raise failure.at(self._name) from failure
         self._endpoints.answered(self._home, response.status, response.headers)
         return response
 

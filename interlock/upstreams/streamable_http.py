@@ -160,7 +160,7 @@ class HTTPLink:
             yield response
         except ConnectionFailed as failure:
             self._endpoints.failed(endpoint, is_unreachable=not failure.sent)
-            raise
+            raise failure.at(self._name) from failure
         except asyncio.CancelledError:
             if response is None:
                 self._endpoints.gave_up(endpoint, began)
