@@ -96,11 +96,14 @@ async def well(request: HTTPRequest) -> None:
     await request.result(DONE)
 
 
-def refusing(status: int, **headers: str) -> Mood:
-    """Answer with an HTTP status and nothing more."""
+def refusing(status: int, *, retry_after: str | None = None) -> Mood:
+    """Answer with an HTTP status and nothing more, or when to come back."""
 
     async def refuse(request: HTTPRequest) -> None:
-        await request.reply(status, **headers)
+        if retry_after is None:
+            await request.reply(status)
+        else:
+            await request.reply(status, retry_after=retry_after)
 
     return refuse
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from interlock.registry.runner import ServerRunner
 from tests.faults.moody_server import (
     Mood,
     MoodyServer,
@@ -116,6 +117,9 @@ async def test_a_server_that_says_when_to_come_back_gets_no_request_before(
         answers = await on.calls(10, "look_up")
         before = len(on.server.requests)
         await on.calls(10)
+        (runner,) = on.gateway.registry.runners
+        assert isinstance(runner, ServerRunner)
+        await runner._look()
 
         assert [code_of(answer) for answer in answers] == [BUSY] * 10
         assert on.server.calls == 1

@@ -55,6 +55,29 @@ def test_a_tool_is_called_by_the_name_that_its_server_knows() -> None:
     assert found(ONLY_A, "tools/call", name="x", **sent) == ("a", "x", {"name": "x", **sent})
 
 
+def test_a_tool_that_has_a_deadline_of_its_own_keeps_it_under_every_name() -> None:
+    timed = server("a", OFFERED, tool_timeouts={"x*": 5.0})
+
+    for view, name in ((unified(timed), "a__x"), (single(timed), "x")):
+        assert find_target(call(view, "tools/call", {"name": name}))[0].deadline == 5.0
+    other, _ = find_target(call(unified(timed), "tools/call", {"name": "a__y"}))
+    prompt, _ = find_target(call(single(server("a", None, tool_timeouts={"*": 5.0})), "x/y", {}))
+    unlisted = single(server("a", None, tool_timeouts={"x*": 5.0}))
+    unknown, _ = find_target(call(unlisted, "tools/call", {"name": "xyz"}))
+    assert (other.deadline, prompt.deadline, unknown.deadline) == (60.0, 60.0, 5.0)
+
+
+def test_a_tool_is_repeatable_where_its_annotations_say_so() -> None:
+    tools: list[str | JSONObject] = ["x", {"name": "y", "annotations": {"readOnlyHint": True}}]
+    view = unified(server("a", catalogue(tools=tools)))
+
+    found_there = [
+        find_target(call(view, "tools/call", {"name": f"a__{name}"}))[0].is_repeatable
+        for name in ("x", "y")
+    ]
+    assert found_there == [False, True]
+
+
 def test_what_the_client_sent_is_not_changed_under_its_hands() -> None:
     params: JSONObject = {"name": "b__x", "ref": {"type": "ref/prompt", "name": "b__greet"}}
     asked = call(BOTH, "tools/call", params)

@@ -112,6 +112,41 @@ async def test_some_fields_are_changed_and_the_others_stay(
     assert (await api.get(f"{SERVERS}/more")).status_code == 404
 
 
+async def test_limits_and_addresses_of_a_remote_server_are_changed_one_by_one(
+    api: httpx2.AsyncClient,
+) -> None:
+    limits = {"max": 8, "connect_timeout": 2.0, "idle_timeout": 20.0}
+    body = {
+        "name": "remote",
+        "url": "http://127.0.0.1:1/mcp?k=s3cret-value",
+        "headers": {"X-Key": "kept"},
+        "retries": 0,
+        "connections": limits,
+        "disabled": True,
+    }
+    added = (await api.post(SERVERS, json=body)).json()
+    assert (added["retries"], added["connections"]) == (0, limits)
+    assert (added["circuit"], added["circuit_until"], added["endpoints"]) == ("closed", None, None)
+    path = f"{SERVERS}/remote"
+
+    timed = (await api.patch(path, json={"toolTimeouts": {"slow_*": 300}})).json()
+    assert timed["tool_timeouts"] == {"slow_*": 300}
+    assert (timed["retries"], timed["connections"]) == (0, limits)
+
+    more = "http://127.0.0.1:2/mcp"
+    both = (await api.patch(path, json={"urls": [more, added["url"]]})).json()
+    assert (both["url"], both["urls"]) == (more, [more, "http://127.0.0.1:1/mcp?k=***"])
+    assert (both["header_names"], both["tool_timeouts"]) == (["X-Key"], {"slow_*": 300})
+
+    one = (await api.patch(path, json={"url": added["url"], "retries": 2})).json()
+    assert (one["urls"], one["retries"]) == (["http://127.0.0.1:1/mcp?k=***"], 2)
+
+    local = (await api.patch(path, json={"command": "no-such-command"})).json()
+    assert (local["transport"], local["urls"], local["retries"]) == ("stdio", None, None)
+    assert local["tool_timeouts"] == {"slow_*": 300}
+    assert (await api.delete(path)).status_code == 204
+
+
 async def test_a_server_is_replaced_whole(gateway: RunningProgram, api: httpx2.AsyncClient) -> None:
     await api.post(SERVERS, json={"name": "more", "timeout": 9, **servers.sample()})
 

@@ -22,6 +22,7 @@ from interlock.upstreams.port import ProtocolBroken, SessionExpired
 from interlock.upstreams.streamable_http import HTTPRefused
 from tests.policy.clock import Clock
 
+GOOD_AND_BAD: tuple[Verdict, ...] = ("well", "ill")
 LIMITS = CircuitLimits(
     failures=3, volume=10, window=10, stuck=2, silence=2, first_open=2, longest_open=5
 )
@@ -73,7 +74,7 @@ def test_only_a_call_that_went_well_ends_a_row_of_failures(between: Verdict) -> 
 
 def test_half_of_many_calls_failing_opens_the_circuit() -> None:
     desk = Desk()
-    desk.call(*["well", "ill"] * 4, "well")
+    desk.call(*GOOD_AND_BAD * 4, "well")
     assert desk.circuit.state == CLOSED
 
     desk.call("ill")
@@ -83,7 +84,7 @@ def test_half_of_many_calls_failing_opens_the_circuit() -> None:
 
 def test_failures_of_long_ago_do_not_count_towards_half() -> None:
     desk = Desk()
-    desk.call(*["well", "ill"] * 4, "well")
+    desk.call(*GOOD_AND_BAD * 4, "well")
     desk.clock.pass_(11)
 
     desk.call("ill")

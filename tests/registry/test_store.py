@@ -16,7 +16,12 @@ from interlock.protocol.versions import Era
 from interlock.registry.entities import Server
 from interlock.registry.store import ServerStore
 from interlock.storage.database import Database
-from interlock.upstreams.definition import HTTPTarget, ServerDefinition, StdioTarget
+from interlock.upstreams.definition import (
+    ConnectionLimits,
+    HTTPTarget,
+    ServerDefinition,
+    StdioTarget,
+)
 from interlock.upstreams.port import ServerFacts
 from interlock.vault.vault import SealBroken, Vault
 from tests.storage.databases import migrated_database
@@ -82,8 +87,29 @@ async def test_a_server_is_found_again_as_it_was(
         server(workspaces, "b"), definition=ServerDefinition("b", REMOTE, description="")
     )
     added_remote = await store.add(remote)
+    limited = replace(
+        server(workspaces, "c"),
+        definition=ServerDefinition(
+            "c",
+            replace(REMOTE, more_urls=("http://b.example/?k=other",)),
+            tool_timeouts={"get_*": 2.5},
+            retries=3,
+            connections=ConnectionLimits(8, 2.0, 20.5),
+        ),
+    )
+    added_limited = await store.add(limited)
 
-    assert await store.all(workspaces) == [added, added_remote]
+    assert await store.all(workspaces) == [added, added_remote, added_limited]
+
+
+async def test_a_server_from_before_there_were_limits_has_the_defaults(
+    database: Database, store: ServerStore, workspaces: dict[str, str]
+) -> None:
+    added = await store.add(server(workspaces, "a"))
+    async with database.engine.begin() as connection:
+        await connection.execute(text("UPDATE servers SET limits = NULL"))
+
+    assert await store.all(workspaces) == [added]
 
 
 async def test_servers_are_in_the_order_in_which_they_came(

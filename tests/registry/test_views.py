@@ -31,6 +31,19 @@ def test_a_hidden_address_and_header_stay_what_they_were() -> None:
     )
 
 
+def test_hidden_addresses_stay_what_they_were_in_whatever_order_they_come_back() -> None:
+    old = HTTPTarget("http://a.example/?k=one", more_urls=("http://b.example/?k=two",))
+    new = HTTPTarget(
+        "http://b.example/?k=***",
+        more_urls=("http://c.example/?k=three", "http://a.example/?k=***"),
+    )
+
+    assert merged_target(old, new) == HTTPTarget(
+        "http://b.example/?k=two",
+        more_urls=("http://c.example/?k=three", "http://a.example/?k=one"),
+    )
+
+
 def test_another_kind_of_target_takes_nothing_from_the_old_one() -> None:
     old = StdioTarget("run", (), {"A": "one"})
     new = HTTPTarget("http://a.example/", {"A": "***"})

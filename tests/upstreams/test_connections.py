@@ -11,6 +11,7 @@ import pytest
 from interlock.errors import BadInput, UpstreamFailed
 from interlock.upstreams import connections
 from interlock.upstreams.connections import ConnectionFailed, HTTPClient
+from interlock.upstreams.definition import ConnectionLimits
 from tests.upstreams.raw_server import (
     DEADLINE,
     ENDLESS,
@@ -335,6 +336,38 @@ async def test_an_idle_connection_that_ended_takes_no_place() -> None:
         assert await slow == b"ok"
         assert await fetch(client, server.url) == b"ok"
         assert server.connections == 2
+
+
+async def test_a_client_beside_another_has_connections_and_limits_of_its_own() -> None:
+    arrived, answer = asyncio.Semaphore(0), asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        while await peer.request():
+            arrived.release()
+            await answer.wait()
+            await peer.send(OK)
+
+    async with serving(script) as (server, client):
+        beside = client.beside(ConnectionLimits(max=1, connect_timeout=5.0, idle_timeout=5.0))
+        first = asyncio.create_task(fetch(beside, server.url))
+        await arrived.acquire()
+        second = asyncio.create_task(fetch(beside, server.url))
+        other = asyncio.create_task(fetch(client, server.url))
+        await arrived.acquire()
+        answer.set()
+
+        assert await asyncio.gather(first, second, other) == [b"ok"] * 3
+        assert server.connections == 2
+        await beside.close()
+        assert await fetch(client, server.url) == b"ok"
+        assert server.connections == 2
+
+
+async def test_a_client_beside_another_trusts_the_same_certificates() -> None:
+    client = HTTPClient()
+    beside = client.beside(ConnectionLimits())
+
+    assert await beside._tls() is await client._tls()
 
 
 async def test_a_pool_without_connections_is_forgotten() -> None:
