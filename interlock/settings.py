@@ -107,6 +107,25 @@ class IdentitySettings(_Section):
     session_hours: int = Field(default=12, ge=1, description="hours until a login ends")
 
 
+class TelemetrySettings(_Section):
+    """What operators see: numbers for Prometheus, spans and numbers for OpenTelemetry."""
+
+    metrics: Literal["loopback", "key", "off"] = Field(
+        default="loopback", description="who may read /metrics"
+    )
+    max_tools: int = Field(default=1000, ge=1, description="tools with numbers of their own")
+    otlp_endpoint: str | None = Field(
+        default=None, pattern=r"^https?://", description="the collector's address; none: off"
+    )
+    otlp_headers: SecretStr | None = Field(
+        default=None, description="NAME=VALUE, comma-separated, sent to the collector"
+    )
+    service_name: str | None = Field(default=None, min_length=1, description="how we are named")
+    sample_ratio: float | None = Field(
+        default=None, ge=0, le=1, description="share of the traces begun here that are told"
+    )
+
+
 class Settings(_Section):
     """All settings; the first fields are the ones that most people touch."""
 
@@ -132,6 +151,7 @@ class Settings(_Section):
     station: StationSettings = StationSettings()
     audit: AuditSettings = AuditSettings()
     identity: IdentitySettings = IdentitySettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @property
     def address(self) -> str:

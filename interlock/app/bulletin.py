@@ -1,7 +1,8 @@
 """What the keeper tells the other processes: hosted servers' states, and that something changed.
 
 Each worker follows one long answer of JSON lines. A line `{"hosted": …}` is the state of one hosted
-server, a line `{"changed": …}` a change of lists that another process noticed; a line
+server, a line `{"changed": …}` a change of lists that another process noticed, a line
+`{"levels": …}` how much is logged about single servers; a line
 `{"number": …, "registry": …, "keys": …}` ends a batch and says what to read anew.
 """
 
@@ -33,6 +34,7 @@ class _Follower:
     news: asyncio.Event = field(default_factory=asyncio.Event)
     hosted: dict[str, HostedState] = field(default_factory=dict[str, HostedState])
     changed: dict[str, JSONObject] = field(default_factory=dict[str, JSONObject])
+    levels: JSONObject | None = None
     registry: int = -1
     keys: int = -1
     heard: int = -1
@@ -89,6 +91,10 @@ class Bulletin:
         changed, follower.changed = follower.changed, {}
         for change in changed.values():
             yield {"changed": change}
+        levels = self._registry.log_levels.document()
+        if levels != follower.levels:
+            follower.levels = levels
+            yield {"levels": levels}
         yield {
             "number": number,
             "registry": follower.registry != revision,

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
+from interlock.app.collector import Collector, open_collector
 from interlock.app.ground import Ground
 from interlock.errors import InterlockError
 from interlock.gateway.bridging import Bridge
@@ -30,6 +31,7 @@ from interlock.registry.store import ServerStore
 from interlock.settings import GatewaySettings, Settings
 from interlock.station.station import Station
 from interlock.telemetry.logs import get_logger, log_failure
+from interlock.telemetry.metrics import CallMetrics
 from interlock.upstreams.connections import HTTPClient
 
 HOUSEKEEPING_INTERVAL = 10.0  # seconds
@@ -50,6 +52,9 @@ class DataPlane:
     parking: Parking
     endpoints: Endpoints
     limits: RateLimits
+    ledger: Ledger
+    calls: CallMetrics
+    otlp: Collector | None
 
     def end_streams(self) -> None:
         """Let every open stream end, so that a shutdown need not wait for its clients."""
@@ -119,10 +124,15 @@ async def open_data_plane(
         pipeline, Listening(changes, subscriptions, tasks, lambda: registry.table)
     )
     limits = RateLimits(_default_limits(settings.gateway))
+    calls = CallMetrics(settings.telemetry.max_tools)
+    otlp = open_collector(settings.telemetry, handover.number)
+    if otlp is not None:
+        stack.push_async_callback(otlp.close)
+    ledger = Ledger(ground.writer.add, calls, otlp)
     entry = Entry(
         ground.keys.find,
         lambda: registry.table,
-        Ledger(ground.writer.add),
+        ledger,
         registry,
         limits,
         max_body=settings.gateway.max_body,
@@ -135,7 +145,18 @@ async def open_data_plane(
         registry.place_of,
     )
     plane = DataPlane(
-        settings, station, changes, registry, legacy, modern, parking, endpoints, limits
+        settings,
+        station,
+        changes,
+        registry,
+        legacy,
+        modern,
+        parking,
+        endpoints,
+        limits,
+        ledger,
+        calls,
+        otlp,
     )
     house = asyncio.create_task(plane.keep_house(ground), name="housekeeping")
 

@@ -1,12 +1,12 @@
 """The door of a process: its Unix socket, where the other processes of the gateway hand requests in.
 
 Only the user that runs the gateway can open the socket. The keeper's door has a few paths of its
-own, `/-/…`, that the port does not know.
+own, `/-/…`, that the port does not know; every door tells the numbers of its process.
 """
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from http import HTTPStatus
 from typing import Any, Final
@@ -19,27 +19,44 @@ from interlock.app.echo import Echo
 from interlock.app.listening import BACKLOG, DRAIN_SECONDS
 from interlock.gateway.http import Receive, Scope, Send, read_body, send_body, send_part, until_gone
 from interlock.gateway.listener import guarded_protocol
-from interlock.gateway.relay import DOOR_KEEP_ALIVE, received
-from interlock.protocol.json import JSONObject, loads
+from interlock.gateway.relay import DOOR_KEEP_ALIVE, HANDED_OVER, received
+from interlock.protocol.json import JSONObject, dumps, loads
 from interlock.registry.registry import Registry
 from interlock.settings import GatewaySettings
+from interlock.telemetry.families import Family
 
 BULLETIN: Final = "/-/bulletin/"
 HEARD: Final = "/-/heard"
 MEET: Final = "/-/meet"
 CHANGED: Final = "/-/changed"
+METRICS: Final = "/-/metrics"
 _MAX_BODY: Final = 1024 * 1024  # bytes of what processes tell one another
 
 
 class Door:
-    """The application as other processes reach it, with who really calls put back in its place."""
+    """The application as other processes reach it, with who really calls put back in its place.
+
+    `metrics` returns the numbers of this process.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
+        self.metrics: Callable[[], list[Family]] = list
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        await self._app(received(scope), receive, send)
+        scope = received(scope)
+        if HANDED_OVER in scope or not await self._told(scope["path"], receive, send):
+            # What a client wants is a client's request, whatever its path.
+            await self._app(scope, receive, send)
+
+    async def _told(self, path: str, receive: Receive, send: Send) -> bool:
+        """Answer another process where it asks this one for itself; False where it does not."""
+        if path != METRICS:
+            return False
+        body = dumps({"families": [each.document() for each in self.metrics()]})
+        await send_body(send, HTTPStatus.OK, body)
+        return True
 
 
 class KeeperDoor(Door):
@@ -51,16 +68,15 @@ class KeeperDoor(Door):
         self._echo = echo
         self._registry = registry
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        path: str = scope["path"]
+    async def _told(self, path: str, receive: Receive, send: Send) -> bool:
         if path.startswith(BULLETIN):
             await self._tell(int(path.removeprefix(BULLETIN)), receive, send)
         elif path in {HEARD, MEET, CHANGED}:
             self._hear(path, loads(await read_body({}, receive, _MAX_BODY)))
             await send_body(send, HTTPStatus.NO_CONTENT, b"", ())
         else:
-            await super().__call__(scope, receive, send)
+            return await super()._told(path, receive, send)
+        return True
 
     def _hear(self, path: str, said: JSONObject) -> None:
         if path == HEARD:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import Request
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from interlock.app import landing, rest_records
@@ -19,6 +17,10 @@ from interlock.app.echo import Echo
 from interlock.app.first_start import FirstStart, leave_credentials, prepare
 from interlock.app.front import front, handover_to
 from interlock.app.ground import Ground, open_ground
+from interlock.app.metrics import GatewayMetrics, ProcessMetrics, asking
+from interlock.app.metrics import routes as metrics_routes
+from interlock.app.observation import observe
+from interlock.app.readiness import Readiness
 from interlock.app.sockets import Doors
 from interlock.app.strict_body import StrictBody
 from interlock.audit import api as audit_api
@@ -28,7 +30,6 @@ from interlock.exports import source_api
 from interlock.gateway.catalogue import GATEWAY
 from interlock.gateway.entry import client_of
 from interlock.gateway.handover import KEEPER, Handover
-from interlock.gateway.ledger import Ledger
 from interlock.gateway.perimeter import is_loopback
 from interlock.gateway.relay import Relay
 from interlock.identity import api as identity_api
@@ -72,6 +73,7 @@ class Program:
         self.door: Door | None = None
         self._stack = AsyncExitStack()
         self._plane: DataPlane | None = None
+        self._relay: Relay | None = None
         self._app: ASGIApp | None = None
 
     async def open(self, config: Path | None) -> Report:
@@ -112,8 +114,9 @@ class Program:
         await plane.registry.start()
         faults = await _take_servers(plane, project, imported, is_first=first is not None)
         self._plane = plane
+        metrics = self._metrics(observe(KEEPER, plane, ground, self._stack))
         bulletin = Bulletin(plane.registry, ground.keys) if self._doors is not None else None
-        self._app = app = self._build_app(ground, plane, project, bulletin)
+        self._app = app = self._build_app(ground, plane, project, bulletin, metrics)
         if bulletin is not None:
             echo = Echo(plane.changes, bulletin.tell)
             self._stack.callback(echo.close)
@@ -124,17 +127,29 @@ class Program:
     def _handover(self, ground: Ground) -> Handover:
         if self._doors is None:
             return Handover()
-        relay = Relay(KEEPER, self._doors.paths)
+        self._relay = relay = Relay(KEEPER, self._doors.paths)
         self._stack.push_async_callback(relay.close)
         return handover_to(self._doors, KEEPER, relay, ground)
 
+    def _metrics(self, own: ProcessMetrics) -> GatewayMetrics:
+        if self._doors is None or self._relay is None:
+            return GatewayMetrics(own)
+        return GatewayMetrics(own, range(1, self._doors.count), asking(self._relay))
+
     def _build_app(
-        self, ground: Ground, plane: DataPlane, project: Project, bulletin: Bulletin | None
+        self,
+        ground: Ground,
+        plane: DataPlane,
+        project: Project,
+        bulletin: Bulletin | None,
+        metrics: GatewayMetrics,
     ) -> ASGIApp:
         settings, registry = self._settings, plane.registry
         allow_open = registry.allow_open
         gate, logins = ground.gate(settings, allow_open=allow_open)
         sessions = self._rest_sessions(plane)
+        readiness = Readiness(ground.database, ground.writer)
+        self._stack.push_async_callback(readiness.close)
 
         async def default_owner(request: Request) -> str:
             rest_records.arrived(request, await gate.principal(request))
@@ -161,12 +176,13 @@ class Program:
             source_api.project_routes(registry, gate, address),
             source_api.gateway_routes(registry, gate, lambda: project),
             landing.routes(settings.address),
+            metrics_routes(metrics, gate, settings, registry.project_name),
         ]
-        control: ASGIApp = control_app(routers, lambda: _missing(ground))
+        control: ASGIApp = control_app(routers, readiness.missing)
         if bulletin is not None:
             control = Announced(control, bulletin)
         control = StrictBody(control, settings.gateway.max_body)
-        recorded = rest_records.RESTRecords(control, Ledger(ground.writer.add), project.name)
+        recorded = rest_records.RESTRecords(control, plane.ledger, project.name)
 
         async def rest(scope: Scope, receive: Receive, send: Send) -> None:
             is_recorded = scope["type"] == "http" and rest_records.is_recorded(scope)
@@ -233,12 +249,3 @@ def _open_warning(project: Project, *, allowed: bool) -> str:
         f"Project {project.name} is marked as open, but this address is not loopback only: "
         "callers need a key all the same."
     )
-
-
-async def _missing(ground: Ground) -> dict[str, str]:
-    try:
-        async with ground.database.reading() as session:
-            await session.execute(text("SELECT 1"))
-    except (SQLAlchemyError, OSError):
-        return {"database": "The database does not answer."}
-    return {}

@@ -13,7 +13,9 @@ from interlock.gateway.ledger import Ledger
 from interlock.gateway.pipeline import target_name
 from interlock.identity.principal import Principal
 from interlock.protocol.json import JSONObject
-from interlock.telemetry.request_ids import new_request_id, trace_id_of
+from interlock.telemetry.logs import lines_belong_to
+from interlock.telemetry.request_ids import new_request_id
+from interlock.telemetry.spans import context_of
 
 _TRACE = "interlock_trace"
 _REQUEST_ID = b"x-request-id"
@@ -39,8 +41,12 @@ class RESTRecords:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request and record it."""
         trace = Trace(request_id=new_request_id(), transport="rest", method=scope["method"])
-        trace.trace_id = trace_id_of(headers_of(scope).get("traceparent"))
+        trace.context = context_of(headers_of(scope))
+        if trace.context is not None:
+            trace.trace_id = trace.context.trace_id
         trace.project, trace.target = self._project, scope["path"]
+        trace.found = (self._project, "", "")
+        lines_belong_to(trace)
         scope.setdefault("state", {})[_TRACE] = trace
 
         async def counted_receive() -> MutableMapping[str, Any]:

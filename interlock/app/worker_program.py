@@ -14,6 +14,7 @@ from interlock.app.door import Door
 from interlock.app.following import Following
 from interlock.app.front import front, handover_to
 from interlock.app.ground import join_ground
+from interlock.app.observation import observe
 from interlock.app.sockets import Doors
 from interlock.errors import InterlockError, Unavailable
 from interlock.gateway.handover import KEEPER
@@ -56,6 +57,7 @@ class WorkerProgram:
         async with asyncio.timeout(FOLLOW_DEADLINE):
             await following.start(plane.registry, ground.keys, plane.changes)
         self._plane = plane
+        self.door.metrics = observe(self._number, plane, ground, stack).families
         self._app = front(settings, plane, self._rest)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -122,6 +122,8 @@ def written(number: int, settings: Settings) -> JSONObject:
     document = settings.model_dump(mode="json")
     key = settings.master_key
     document["master_key"] = key.get_secret_value() if key is not None else None
+    headers = settings.telemetry.otlp_headers
+    document["telemetry"]["otlp_headers"] = headers.get_secret_value() if headers else None
     # Only the first start of a keeper makes a key of it.
     document["bootstrap_key"] = None
     return {"number": number, "settings": document}

@@ -70,6 +70,11 @@ class RecordWriter:
         """How many records are not in the database yet, in memory and on the disk."""
         return len(self._batch) + len(self._waiting) + self._spool.count
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last attempt to write failed; the records wait, and none is lost."""
+        return self._pause > self._settings.flush_interval
+
     def add(self, record: Record) -> None:
         """Take `record`; call it on the event loop. It returns at once."""
         self._waiting.append(record)

@@ -125,6 +125,27 @@ def show_logs(
         session.screen.say(f"{line.get('time')}  {line.get('text')}")
 
 
+@gateway_command(app, "log-level")
+def log_level(
+    session: Session,
+    *,
+    name: Name,
+    level: Annotated[
+        str | None,
+        typer.Argument(help="debug, info, warning, error, or default.", show_default=False),
+    ] = None,
+) -> None:
+    """Show or change from which level up the gateway logs what is about a server."""
+    if level is None:
+        found = session.gateway.object("GET", "servers", name, "log-level")
+    else:
+        body: JSONObject = {"level": None if level == "default" else level}
+        found = session.gateway.object("PUT", "servers", name, "log-level", body=body)
+    session.screen.document(found)
+    shown = found.get("level") or "the general level"
+    session.screen.say(f"What is about {name} is logged from {shown} up.")
+
+
 @gateway_command(app, "enable")
 def enable_server(session: Session, *, name: Name) -> None:
     """Start a disabled server again."""

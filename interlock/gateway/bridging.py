@@ -175,13 +175,15 @@ async def _request(  # noqa: PLR0913 -- what a request is made of; what is rare 
     server = target.server
     era = server.upstream.era_for(call.era)
     owner = _owner(call, server, wants_logs=level is not None)
+    outward = call.trace.outward
+    told = headers if outward is None else (*headers, *outward.headers)
 
     async def send(watched: WatchedCaller) -> JSONObject:
         async def run(session: LegacySession | ModernSession) -> JSONObject:
             await _set_level(session, level)
             if work is not None:
                 return await work(session, params, watched)
-            return await session.request(call.method, params, watched, headers)
+            return await session.request(call.method, params, watched, told)
 
         async def attempt() -> JSONObject:
             return await server.upstream.within(era, owner, run)

@@ -14,6 +14,7 @@ from interlock.identity.principal import Principal
 from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import Era
 from interlock.telemetry.logs import get_logger, log_failure
+from interlock.telemetry.spans import Span, TraceContext
 from interlock.upstreams.port import Caller, ClientFacts
 
 log = get_logger(__name__)
@@ -21,7 +22,12 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class Trace:
-    """What a call leaves for its record while it goes through; times in seconds, monotonic."""
+    """What a call leaves for its record while it goes through; times in seconds, monotonic.
+
+    `found` is its project, server and tool as far as they exist: what a caller made up is in the
+    record, and in no label. `context` is the span that the client said the call belongs under,
+    `span` ours for it, `outward` what its server was told.
+    """
 
     request_id: str
     transport: str
@@ -43,6 +49,27 @@ class Trace:
     outcome: Outcome = "ok"
     reason: str | None = None
     tool_error: bool | None = None
+    found: tuple[str, str, str] = ("", "", "")
+    context: TraceContext | None = None
+    span: Span | None = None
+    upstream_span: Span | None = None
+    outward: TraceContext | None = None
+    is_closed: bool = False
+
+    def log_fields(self) -> dict[str, str]:
+        """Return what each log line of the call says of it; nothing once the call has ended."""
+        if self.is_closed:
+            return {}
+        fields = {"request_id": self.request_id}
+        if self.project:
+            fields["project"] = self.project
+        if self.server:
+            fields["server"] = self.server
+        if self.principal is not None:
+            fields["principal"] = f"{self.principal.kind}:{self.principal.id}"
+        if self.trace_id is not None:
+            fields["trace_id"] = self.trace_id
+        return fields
 
     def fail(self, fault: InterlockError | RPCError) -> None:
         """Note why the call has no result; what the caller could mend is refused, else failed."""

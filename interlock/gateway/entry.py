@@ -16,7 +16,9 @@ from interlock.identity.principal import Principal, anonymous
 from interlock.policy.rate_limit import RateLimits
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject, as_object
-from interlock.telemetry.request_ids import new_request_id, trace_id_of
+from interlock.telemetry.logs import lines_belong_to
+from interlock.telemetry.request_ids import new_request_id
+from interlock.telemetry.spans import context_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,9 @@ class Entry:
 
     def trace(self, scope: Scope, transport: str) -> Trace:
         """Open the trace of a request; whatever becomes of it will be recorded."""
-        return Trace(request_id=new_request_id(), transport=transport, method=scope["method"])
+        trace = Trace(request_id=new_request_id(), transport=transport, method=scope["method"])
+        lines_belong_to(trace)
+        return trace
 
     def admit(self, scope: Scope, place: tuple[str, str | None], trace: Trace) -> Arrival:
         """Find out who calls and what they may see. Raises Unauthenticated and NotFound.
@@ -74,15 +78,19 @@ class Entry:
         """
         headers = headers_of(scope)
         project_name, server = place
-        trace.trace_id = trace_id_of(headers.get("traceparent"))
+        trace.context = context_of(headers)
+        if trace.context is not None:
+            trace.trace_id = trace.context.trace_id
         project = self._table().find(project_name)
         trace.project = project.name if project is not None else project_name
+        trace.found = (project.name if project is not None else "", "", "")
         trace.principal = principal = self._principal(headers, project)
         if project is None or not principal.sees(project.id):
             # The same words whether it is missing or hidden.
             project = RouteTable().project(project_name)
         trace.server = server
         limited(project, project.view(server), principal.access)
+        trace.found = (project.name, server or "", "")
         place, address = (project.name, server), client_of(scope)
         return Arrival(principal, project, place, headers, address, trace, self._acquaintance.meet)
 
@@ -113,7 +121,7 @@ class Entry:
         """Open the trace of one request of many that came together."""
         trace = self.trace(scope, whole.transport)
         trace.project, trace.server, trace.principal = whole.project, whole.server, whole.principal
-        trace.trace_id = whole.trace_id
+        trace.trace_id, trace.context, trace.found = whole.trace_id, whole.context, whole.found
         self.describe(trace, message)
         return trace
 
@@ -124,10 +132,13 @@ class Entry:
             return
         trace.method = message.method
         trace.target = target_name(message.params)
-        if trace.trace_id is None:
-            meta = as_object(message.params.get("_meta")) or {}
-            parent = meta.get("traceparent")
-            trace.trace_id = trace_id_of(parent) if isinstance(parent, str) else None
+        meta = as_object(message.params.get("_meta"))
+        told = context_of(meta) if meta is not None else None
+        if told is not None:
+            # A message's own context goes before that of the HTTP request which carries it
+            # (OpenTelemetry, semantic conventions for MCP, context propagation).
+            trace.context, trace.trace_id = told, told.trace_id
+        self._ledger.begin(trace)
 
     def close(self, trace: Trace) -> None:
         """Write the record of a request that has ended."""

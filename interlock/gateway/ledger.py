@@ -1,19 +1,37 @@
-"""From the trace of a call to its record."""
+"""From the trace of a call to its record, its numbers and its spans."""
 
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from interlock.audit.record import Outcome, Record
+from interlock.gateway import tracing
 from interlock.gateway.call import Trace
 from interlock.identity.principal import anonymous
+from interlock.telemetry.metrics import CallMetrics
+from interlock.telemetry.spans import Spans
 
 
 class Ledger:
-    """Writes one record for every call that came in, also for one that was refused."""
+    """Writes one record for every call that came in, also for one that was refused.
 
-    def __init__(self, add: Callable[[Record], None]) -> None:
+    The same is counted and told to a collector of traces, so that all three agree.
+    """
+
+    def __init__(
+        self,
+        add: Callable[[Record], None],
+        calls: CallMetrics | None = None,
+        spans: Spans | None = None,
+    ) -> None:
         self._add = add
+        self._calls = calls or CallMetrics()
+        self._spans = spans
+
+    def begin(self, trace: Trace) -> None:
+        """Begin the span of a call, where spans are told; its trace knows who calls for what."""
+        if self._spans is not None:
+            tracing.begin(self._spans, trace)
 
     def close(self, trace: Trace) -> None:
         """Write down how a call went; it ended now."""
@@ -22,11 +40,24 @@ class Ledger:
         sent = trace.sent if trace.sent is not None else ended
         upstream = None
         if trace.sent is not None:
-            upstream = ((trace.answered or ended) - trace.sent) * 1000
+            upstream = (trace.answered or ended) - trace.sent
         principal = trace.principal or anonymous()
         outcome: Outcome = trace.outcome
         if outcome == "ok" and trace.tool_error:
             outcome = "tool_error"
+        if self._spans is not None:
+            tracing.end(self._spans, trace, outcome, ended)
+        trace.is_closed = True
+        project, server, tool = trace.found
+        self._calls.slot(project, server, trace.method, tool).ended(
+            outcome,
+            trace.reason,
+            total=ended - trace.started,
+            queue=sent - trace.started,
+            upstream=upstream,
+            request_bytes=trace.request_bytes,
+            response_bytes=trace.response_bytes,
+        )
         self._add(
             Record(
                 time=now,
@@ -45,7 +76,7 @@ class Ledger:
                 reason=trace.reason,
                 tool_error=trace.tool_error,
                 queue_ms=(sent - trace.started) * 1000,
-                upstream_ms=upstream,
+                upstream_ms=upstream * 1000 if upstream is not None else None,
                 total_ms=(ended - trace.started) * 1000,
                 request_bytes=trace.request_bytes,
                 response_bytes=trace.response_bytes,

@@ -31,6 +31,7 @@ from interlock.protocol.versions import (
     LEGACY_VERSIONS,
     Era,
 )
+from interlock.telemetry.logs import lines_belong_to
 
 _MODERN_ONLY = frozenset({"server/discover", "subscriptions/listen"})
 
@@ -167,6 +168,7 @@ class LegacyClients:
         ends: bool,
     ) -> None:
         trace.era, trace.client_name = Era.LEGACY, str(session.client.info.get("name", ""))
+        lines_belong_to(trace)
         try:
             answer = await self._answered(session, request, to, trace)
             size = to.send(answer)

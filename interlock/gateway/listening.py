@@ -56,6 +56,7 @@ class Listening:
         self._subscriptions = subscriptions
         self._tasks = tasks
         self._closing = asyncio.Event()
+        self.count = 0  # streams that are open
 
     def close(self) -> None:
         """End every stream with the result that says it ended well."""
@@ -80,6 +81,7 @@ class Listening:
             _Followed(self._tasks, call, ear, *each) for each in self._grouped(call, wanted)
         ]
         self._changes.add(listener)
+        self.count += 1
         try:
             async with asyncio.TaskGroup() as group:
                 following = [group.create_task(each.follow()) for each in followed]
@@ -95,6 +97,7 @@ class Listening:
         except BaseExceptionGroup as group_of_one:
             raise group_of_one.exceptions[0] from None
         finally:
+            self.count -= 1
             self._changes.remove(listener)
             await self._subscriptions.forget(to)
         return {"resultType": "complete", "_meta": ear.meta}

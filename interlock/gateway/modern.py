@@ -101,6 +101,11 @@ class ModernClients:
         self._pipeline = pipeline
         self._listening = listening
 
+    @property
+    def stream_count(self) -> int:
+        """How many streams of changes are open."""
+        return self._listening.count
+
     def close(self) -> None:
         """End every stream of changes with the result that says it ended well."""
         self._listening.close()

@@ -13,6 +13,7 @@ from interlock.gateway.rewriting import expose_result
 from interlock.gateway.table import ServerEntry, Target, View
 from interlock.gateway.task_lists import list_tasks
 from interlock.gateway.tasks import OF_ONE_TASK, Tasks, has_tasks
+from interlock.gateway.tracing import carry
 from interlock.identity.principal import Role
 from interlock.policy.access import may_call
 from interlock.protocol import jsonrpc
@@ -44,9 +45,11 @@ class Pipeline:
             return await list_tasks(call, self._tasks, self._bridge)
         target, params = self._route(call)
         call.trace.server = target.server.name
+        call.trace.found = (call.view.project, target.server.name, tool_label(call, target))
         if call.era is Era.MODERN:
             check_params(call.headers, call.params, target.mirrored)
         call.trace.sent = now = time.perf_counter()
+        params = carry(call.trace, params)
         try:
             result = await self._send(call, target, params)
         finally:
@@ -195,6 +198,12 @@ def _by_reference(view: View, params: JSONObject) -> tuple[Target, JSONObject]:
         return target, {**params, "ref": named}
     target = _resource(view, reference.get("uri"))
     return target, {**params, "ref": {**reference, "uri": target.name}}
+
+
+def tool_label(call: Call, target: Target) -> str:
+    """Return the tool that a call is counted under; nothing where none is known to exist."""
+    is_known = call.method == "tools/call" and target.server.catalogue is not None
+    return target.name if is_known else ""
 
 
 def target_name(params: JSONObject) -> str | None:

@@ -25,6 +25,7 @@ from interlock.registry.views import (
     TrialView,
     merged_target,
 )
+from interlock.settings import LogLevel
 from interlock.upstreams.definition import ServerDefinition, StdioTarget
 
 _SERVERS = "/projects/{project}/servers"
@@ -63,6 +64,14 @@ class Health(BaseModel):
     """How every server of a project is."""
 
     servers: list[HealthView]
+
+
+class LogLevelOf(BaseModel):
+    """From which level up is logged what is about a server; null: from the general level up."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    level: LogLevel | None
 
 
 class Logs(BaseModel):
@@ -200,6 +209,29 @@ def _actions(router: APIRouter, registry: Registry, gate: Gate) -> None:
         found = registry.find(access.project.id, server)
         newest = registry.log_of(found).lines(lines)
         return Logs(lines=[LogLineView.of(line) for line in newest])
+
+    _levels(router, registry, gate)
+
+
+def _levels(router: APIRouter, registry: Registry, gate: Gate) -> None:
+    @router.get(f"{_SERVER}/log-level")
+    async def show_log_level(
+        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER))
+    ) -> LogLevelOf:
+        """Show from which level up is logged what is about a server."""
+        found = registry.find(access.project.id, server)
+        return LogLevelOf(level=registry.log_levels.get(found.id))
+
+    @router.put(f"{_SERVER}/log-level")
+    async def set_log_level(
+        server: str,
+        body: LogLevelOf,
+        access: ProjectAccess = Depends(gate.project(Role.OWNER)),
+    ) -> LogLevelOf:
+        """Change that, at once and until the gateway ends."""
+        found = registry.find(access.project.id, server)
+        registry.set_log_level(found, body.level)
+        return body
 
 
 def _offers(router: APIRouter, registry: Registry, gate: Gate) -> None:

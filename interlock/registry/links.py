@@ -14,6 +14,7 @@ from interlock.settings import GatewaySettings, StationSettings
 from interlock.station.connector import StdioConnector
 from interlock.station.logs import LogWriter, ServerLog
 from interlock.station.station import Station
+from interlock.telemetry.logs import about_server
 from interlock.upstreams.balancing import Endpoints
 from interlock.upstreams.connections import HTTPClient
 from interlock.upstreams.definition import ServerDefinition, StdioTarget
@@ -50,11 +51,12 @@ class Links:
         self,
         server: Server,
         *,
+        project: str,
         peer: Peer,
         down: Callable[[UpstreamFailed], None],
         log: ServerLog,
     ) -> Upstream:
-        """Return the upstream of a registered server; nothing is opened yet."""
+        """Return the upstream of a server of the project of this name; nothing is opened yet."""
         remote = self._remote(server.definition)
         upstream = Upstream(
             server.definition.name,
@@ -66,6 +68,7 @@ class Links:
         )
         upstream.remote = remote
         upstream.mask = Mask(secrets_of(server.definition.target))
+        upstream.context = about_server(project, server.definition.name)
         return upstream
 
     def _remote(self, definition: ServerDefinition) -> Remote | None:

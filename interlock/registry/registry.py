@@ -22,10 +22,12 @@ from interlock.protocol.json import JSONObject
 from interlock.registry.entities import Server
 from interlock.registry.hosted import Host, is_hosted
 from interlock.registry.links import Links
+from interlock.registry.log_levels import LogLevels
 from interlock.registry.port import Runner, with_definition
 from interlock.registry.runner import Callbacks, ServerRunner
 from interlock.registry.store import ServerStore
 from interlock.registry.trial import Trial
+from interlock.settings import LogLevel
 from interlock.station.logs import ServerLog
 from interlock.telemetry.logs import get_logger, log_failure
 from interlock.upstreams.definition import ServerDefinition
@@ -73,6 +75,7 @@ class Registry:
         self._servers: dict[str, Server] = {}
         self._runners: dict[str, Runner] = {}
         self._logs: dict[str, ServerLog] = {}
+        self.log_levels = LogLevels(self._logs)
         self._keeping: set[asyncio.Task[None]] = set()
         self._is_closing = False
         self._looking = asyncio.Semaphore(2)
@@ -155,6 +158,11 @@ class Registry:
             return "", server_id
         return self._projects[found.project_id].name, found.definition.name
 
+    def project_name(self, project_id: str) -> str:
+        """Return the name of a project; empty where there is none with this id."""
+        found = self._projects.get(project_id)
+        return found.name if found is not None else ""
+
     async def expire(self, idle_for: float) -> None:
         """Close sessions with servers that made no call for so many seconds."""
         for runner in tuple(self._runners.values()):
@@ -171,7 +179,16 @@ class Registry:
 
     def log_of(self, server: Server) -> ServerLog:
         """Return what a server wrote to stderr, over all its restarts."""
-        return self._logs.setdefault(server.id, self._links.new_log())
+        log_of_server = self._logs.get(server.id)
+        if log_of_server is None:
+            log_of_server = self._logs[server.id] = self._links.new_log()
+            log_of_server.keep_from(self.log_levels.get(server.id))
+        return log_of_server
+
+    def set_log_level(self, server: Server, level: LogLevel | None) -> None:
+        """Log what is about a server from `level` up, in every process, until we end."""
+        self.log_levels.set(server.id, level)
+        self.on_publish()
 
     def upstream(self, server_id: str) -> Upstream | None:
         """Return the live side of a server, if it is enabled."""
@@ -225,6 +242,7 @@ class Registry:
     def _forget(self, server: Server) -> None:
         self._servers.pop(server.id, None)
         self._logs.pop(server.id, None)
+        self.log_levels.forget(server.id)
         runner = self._runners.pop(server.id, None)
         if runner is not None:
             self._retire(runner)
@@ -255,6 +273,8 @@ class Registry:
             await runner.watch(uris)
 
     def _run(self, server: Server) -> None:
+        project = self.project_name(server.project_id)
+        self.log_levels.follow(server.id, project, server.definition.name)
         if server.definition.disabled:
             return
         kinds = self._met.get(server.project_id, {})
@@ -268,7 +288,13 @@ class Registry:
         runner.meet(kinds)
         self._runners[server.id] = runner
         runner.start(
-            self._links.upstream(server, peer=runner, down=runner.down, log=self.log_of(server))
+            self._links.upstream(
+                server,
+                project=project,
+                peer=runner,
+                down=runner.down,
+                log=self.log_of(server),
+            )
         )
 
     def meet(self, project: str, mark: str, capabilities: JSONObject) -> None:

@@ -135,10 +135,15 @@ class ServerRunner:
         """Begin to keep the server running."""
         self._upstream = upstream
         name = self.server.definition.name
-        self._task = asyncio.create_task(self._run(), name=f"server {name}")
+        self._task = asyncio.create_task(
+            self._run(), name=f"server {name}", context=upstream.context
+        )
         if self._watch is not None:
-            watching = self._watch.run(self._look_closely)
-            self._watching = asyncio.create_task(watching, name=f"watch of {name}")
+            self._watching = asyncio.create_task(
+                self._watch.run(self._look_closely),
+                name=f"watch of {name}",
+                context=upstream.context,
+            )
 
     async def close(self) -> None:
         """Stop the server and all that belongs to it."""

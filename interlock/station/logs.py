@@ -1,14 +1,23 @@
 """What a hosted server wrote to stderr: the last lines, with time, and without its secrets."""
 
+import re
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from interlock.settings import LogLevel
 from interlock.upstreams.hiding import Mask, printable
 
 MAX_LINE_BYTES: Final = 8 * 1024
 SHORT_LINE: Final = 256  # bytes
+_LEVEL_WITHIN: Final = 120  # bytes of a line in which it may name its level
+_LEVEL: Final = re.compile(
+    rb"\b(?:(trace|debug)|(info|notice)|(warn|warning)"
+    rb"|(err|error|fatal|critical|panic|alert|emergency))\b",
+    re.IGNORECASE,
+)
+_RANKS: Final[dict[LogLevel, int]] = {"debug": 1, "info": 2, "warning": 3, "error": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,19 @@ class _Entry:
         return [line for line in self.raw.split(b"\n") if line and not line.isspace()]
 
 
+class _Sieve:
+    """What is kept: all, or what says that it is of `rank` or above. Who says nothing is kept."""
+
+    def __init__(self) -> None:
+        self.rank = 0
+
+    def passes(self, line: bytes) -> bool:
+        if not self.rank:
+            return True
+        found = _LEVEL.search(line, 0, _LEVEL_WITHIN)
+        return found is None or (found.lastindex or 0) >= self.rank
+
+
 class ServerLog:
     """The last `capacity` lines of a server's stderr, kept across its restarts."""
 
@@ -39,6 +61,16 @@ class ServerLog:
         self.capacity = capacity
         self._entries: deque[_Entry] = deque()
         self._count = 0
+        self._sieve = _Sieve()
+
+    @property
+    def is_sieved(self) -> bool:
+        """Whether some lines are not kept."""
+        return bool(self._sieve.rank)
+
+    def keep_from(self, level: LogLevel | None) -> None:
+        """Keep from now on no lines that name a lower level; None keeps all."""
+        self._sieve.rank = _RANKS[level] if level is not None else 0
 
     def lines(self, last: int) -> list[LogLine]:
         """Return at most the `last` newest lines, oldest first, with secrets hidden."""
@@ -52,7 +84,12 @@ class ServerLog:
         return newest[::-1]
 
     def add(self, entry: _Entry) -> None:
-        """Add lines, and forget the oldest that are no longer needed."""
+        """Add lines, and forget the oldest that are no longer needed.
+
+        Where some are not kept, each line comes by itself.
+        """
+        if not self._sieve.passes(entry.raw):
+            return
         self._entries.append(entry)
         self._count += entry.count
         while self._count - self._entries[0].count >= self.capacity:
@@ -114,7 +151,7 @@ class LogWriter:
         while b"\n\n" in block:
             block = block.replace(b"\n\n", b"\n")
         count = block.count(b"\n") + 1
-        if len(block) <= count * SHORT_LINE:
+        if len(block) <= count * SHORT_LINE and not self._log.is_sieved:
             self._add(now, block, count)
             return
         for line in block.split(b"\n")[-self._log.capacity :]:

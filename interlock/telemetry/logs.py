@@ -1,7 +1,7 @@
 """The program's log: one line per event on stderr, text or JSON, with levels per server.
 
-Every line, our own or a library's, takes the same way: level, brake on repeats, traceback where it
-is ours to explain, masking of secrets, rendering.
+Every line, our own or a library's, takes the same way: what it belongs to, level, brake on repeats,
+traceback where it is ours to explain, masking of secrets, rendering.
 """
 
 import logging
@@ -9,9 +9,10 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from contextvars import Context, ContextVar, copy_context
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, Protocol, TypeAlias, cast
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
@@ -32,7 +33,7 @@ _LEVELS: Final = {
     "error": logging.ERROR,
     "critical": logging.CRITICAL,
 }
-_BOUND_FIELDS: Final = ("request_id", "project", "server", "principal")
+_BOUND_FIELDS: Final = ("request_id", "trace_id", "project", "server", "principal")
 _OWN_HANDLERS: Final = ("uvicorn", "uvicorn.access", "uvicorn.error", "sqlalchemy", "asyncio")
 # Below a warning these would write statements with their values, headers, and every call again.
 _QUIET: Final = (
@@ -63,12 +64,37 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
     _take_over(_THRESHOLD.level, _Handler(processors))
 
 
-def set_server_level(server: str, level: LogLevel | None) -> None:
-    """From now on log events of `server` from `level` up; None returns it to the general level."""
+def set_server_level(project: str, server: str, level: LogLevel | None) -> None:
+    """From now on log what is about a server from `level` up; None returns to the general level."""
     if level is None:
-        _THRESHOLD.servers.pop(server, None)
+        _THRESHOLD.servers.pop((project, server), None)
     else:
-        _THRESHOLD.servers[server] = _LEVELS[level]
+        _THRESHOLD.servers[project, server] = _LEVELS[level]
+
+
+class Described(Protocol):
+    """What a line can belong to: a call on its way."""
+
+    def log_fields(self) -> dict[str, str]:
+        """Return what each line says of it, as things are now."""
+        ...
+
+
+def lines_belong_to(call: Described) -> None:
+    """Let every line say what `call` is, from here on in this task and in those that it starts."""
+    _CALL.set(call)
+
+
+def about_server(project: str, server: str) -> Context:
+    """Return the context of what is done for a server, whoever asked first; lines there name it."""
+    context = copy_context()
+    context.run(_name_server, project, server)
+    return context
+
+
+def _name_server(project: str, server: str) -> None:
+    _CALL.set(None)
+    structlog.contextvars.bind_contextvars(project=project, server=server)
 
 
 def log_failure(logger: Logger, event: str, error: BaseException, **fields: Any) -> None:
@@ -86,18 +112,20 @@ class _Threshold:
 
     def __init__(self) -> None:
         self.level = logging.INFO
-        self.servers: dict[str, int] = {}
+        self.servers: dict[tuple[str, str], int] = {}
 
     def __call__(self, _logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         level = self.level
-        if self.servers and isinstance(server := event.get("server"), str):
-            level = self.servers.get(server, level)
+        if self.servers:
+            about = str(event.get("project", "")), str(event.get("server", ""))
+            level = self.servers.get(about, level)
         if _LEVELS.get(method, logging.INFO) < level:
             raise structlog.DropEvent
         return event
 
 
 _THRESHOLD: Final = _Threshold()
+_CALL: Final[ContextVar[Described | None]] = ContextVar("call", default=None)
 _WRITING: Final = threading.Lock()
 
 
@@ -172,6 +200,7 @@ def _processors(log_format: LogFormat) -> list[Processor]:
     render = _render_json if log_format == "json" else _render_text
     return [
         structlog.contextvars.merge_contextvars,
+        _belonging,
         _THRESHOLD,
         _name,
         RepeatLimit(),
@@ -179,6 +208,17 @@ def _processors(log_format: LogFormat) -> list[Processor]:
         _clean_fields,
         render,
     ]
+
+
+def _belonging(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    call = _CALL.get()
+    if call is None:
+        return event
+    fields = call.log_fields()
+    if event.get("server", fields.get("server")) != fields.get("server"):
+        # A call may start what belongs to another server, or to several.
+        return event
+    return {**fields, **event}
 
 
 def _name(logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

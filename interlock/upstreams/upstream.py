@@ -7,6 +7,7 @@ with them and share one conversation.
 
 import asyncio
 import contextlib
+import contextvars
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from http import HTTPStatus
 from interlock.errors import TooMany, UpstreamFailed, UpstreamUnavailable
 from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import Era
+from interlock.telemetry.metrics import Times
 from interlock.upstreams.balancing import Endpoints
 from interlock.upstreams.connections import HTTPClient
 from interlock.upstreams.hiding import Mask
@@ -98,6 +100,9 @@ class Upstream:
         self.blocked: UpstreamUnavailable | None = None
         # Servers may repeat their secrets in what they say when they refuse us.
         self.mask = Mask(())
+        self.opened = Times()
+        # Sessions outlive the calls that open them, so that they have a context of their own.
+        self.context: contextvars.Context | None = None
         self._connectors = connectors
         self._shared = replace(shared, key=SHARED)
         self._down = down
@@ -196,7 +201,8 @@ class Upstream:
             return slot
         task = self._opening.get(key)
         if task is None:
-            task = asyncio.create_task(self._open(key, owner))
+            context = self.context.copy() if self.context is not None else None
+            task = asyncio.create_task(self._open(key, owner), context=context)
             self._opening[key] = task
             task.add_done_callback(lambda _: self._opening.pop(key, None))
         # Others may wait for the same session: one caller's cancellation must not end its opening.
@@ -223,7 +229,9 @@ class Upstream:
     async def _open(self, key: tuple[Era, str], owner: Owner) -> _Slot:
         await self._make_room()
         era, name = key
+        begun = time.perf_counter()
         opened = await self._connect(owner, key, era)
+        self.opened.add(time.perf_counter() - begun)
         actual = (opened.session.facts.era, name)
         slot = self._slots.get(actual)
         if slot is not None:
@@ -341,6 +349,11 @@ class Upstream:
         for (_, name), slot in tuple(self._slots.items()):
             if name != SHARED and slot.calls == 0 and slot.used < limit:
                 await self._end(slot)
+
+    @property
+    def calls(self) -> int:
+        """How many calls are under way, in all sessions."""
+        return sum(slot.calls for slot in self._slots.values())
 
     @property
     def session_count(self) -> int:

@@ -121,14 +121,16 @@ def test_one_server_can_be_followed_closely_while_running(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     configure_logging("warning", "json")
-    demo, other = (get_logger("interlock.x").bind(server=name) for name in ("demo", "other"))
+    demo, other = (
+        get_logger("interlock.x").bind(project="p", server=name) for name in ("demo", "other")
+    )
 
     demo.debug("before")
-    set_server_level("demo", "debug")
+    set_server_level("p", "demo", "debug")
     demo.debug("message sent", n=1)
     demo.debug("message sent", n=2)
     other.debug("message sent")
-    set_server_level("demo", None)
+    set_server_level("p", "demo", None)
     demo.debug("after")
 
     assert [(line["server"], line["n"]) for line in lines(capsys)] == [("demo", 1), ("demo", 2)]
@@ -136,10 +138,10 @@ def test_one_server_can_be_followed_closely_while_running(
 
 def test_a_noisy_server_can_be_silenced(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("info", "json")
-    set_server_level("demo", "error")
+    set_server_level("p", "demo", "error")
 
-    get_logger("interlock.x").warning("restarted", server="demo")
-    get_logger("interlock.x").error("gone", server="demo")
+    get_logger("interlock.x").warning("restarted", project="p", server="demo")
+    get_logger("interlock.x").error("gone", project="p", server="demo")
 
     assert [line["event"] for line in lines(capsys)] == ["gone"]
 
@@ -148,7 +150,7 @@ def test_repeated_events_of_a_server_are_held_back(capsys: pytest.CaptureFixture
     configure_logging("info", "json")
 
     for _ in range(3):
-        get_logger("interlock.x").warning("restarted", server="demo")
+        get_logger("interlock.x").warning("restarted", project="p", server="demo")
     get_logger("interlock.x").warning("restarted", server="other")
     get_logger("interlock.x").warning("stopped", server="demo")
 
