@@ -11,6 +11,7 @@ from interlock.gateway.call import Trace
 from interlock.gateway.ledger import Ledger
 from interlock.identity.principal import Principal, Role
 from interlock.protocol.versions import Era
+from interlock.telemetry.metrics import CallMetrics
 
 
 def recorded(trace: Trace) -> Record:
@@ -124,3 +125,46 @@ def test_a_call_that_was_never_answered_was_with_its_server_until_the_end() -> N
 
     assert record.upstream_ms is not None
     assert record.upstream_ms >= 2000
+
+
+def counted(*traces: Trace) -> dict[str, dict[tuple[str, ...], object]]:
+    metrics = CallMetrics()
+    ledger = Ledger(lambda _: None, metrics)
+    for trace in traces:
+        ledger.close(trace)
+    return {family.name: dict(family.points) for family in metrics.families()}
+
+
+def test_what_is_recorded_is_counted_with_the_same_end() -> None:
+    refused = fresh(method="tools/call", found=("shop", "time", "now"))
+    refused.fail(Forbidden("No."))
+    broken = fresh(method="tools/call", found=("shop", "time", "now"), tool_error=True)
+
+    found = counted(refused, broken)
+
+    at = ("shop", "time", "tools/call", "now")
+    assert found["interlock_calls_total"] == {(*at, "refused"): 1, (*at, "tool_error"): 1}
+    assert found["interlock_call_errors_total"] == {(*at, "forbidden"): 1, (*at, "tool_error"): 1}
+
+
+def test_names_that_a_caller_made_up_are_recorded_and_become_no_labels() -> None:
+    trace = fresh(project="guessed", server="guessed", target="guessed", method="tools/call")
+
+    assert recorded(trace).project == "guessed"
+    found = counted(fresh(project="guessed", server="guessed", method="tools/call"))
+    assert found["interlock_calls_total"] == {("", "", "tools/call", "", "ok"): 1}
+
+
+def test_lines_of_a_call_name_it_until_it_is_recorded() -> None:
+    caller = Principal("key", "k-1", "Build", "p-1", Role.DEVELOPER)
+    trace = fresh(project="shop", server="time", principal=caller, trace_id="abc")
+
+    assert trace.log_fields() == {
+        "request_id": "r-1",
+        "project": "shop",
+        "server": "time",
+        "principal": "key:k-1",
+        "trace_id": "abc",
+    }
+    recorded(trace)
+    assert trace.log_fields() == {}

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from interlock.settings import LogLevel
 from interlock.station.logs import MAX_LINE_BYTES, LogWriter, Mask, ServerLog
 
 MIB = 1024 * 1024
@@ -191,3 +192,57 @@ def test_a_note_of_our_own_is_one_bounded_line() -> None:
     (text,) = texts(log)
     assert text.startswith("one two")
     assert len(text) == MAX_LINE_BYTES
+
+
+LEVELS = (
+    b"DEBUG: loading",
+    b"[info] up",
+    b"2026 WARN slow",
+    b"Fatal error",
+    b"Traceback",
+    b"  at x",
+)
+
+
+@pytest.mark.parametrize(
+    ("level", "first"), [(None, 0), ("debug", 0), ("info", 1), ("warning", 2), ("error", 3)]
+)
+def test_lines_that_name_a_lower_level_are_not_kept(level: LogLevel | None, first: int) -> None:
+    log = ServerLog(100)
+    log.keep_from(level)
+
+    writer(log).feed(b"\n".join((*LEVELS, b"")))
+
+    assert texts(log) == [each.decode() for each in LEVELS[first:]]
+
+
+def test_what_ended_a_server_is_known_even_where_it_is_not_kept() -> None:
+    log = ServerLog(100)
+    log.keep_from("error")
+    writing = writer(log)
+
+    writing.feed(b"info: bye\n")
+
+    assert texts(log) == []
+    assert writing.newest() == "info: bye"
+
+
+def test_notes_are_held_to_the_level_too() -> None:
+    log = ServerLog(100)
+    log.keep_from("warning")
+    writing = writer(log)
+
+    for level in ("debug", "notice", "warning", "emergency"):
+        writing.note(f"[{level}] said")
+
+    assert texts(log) == ["[warning] said", "[emergency] said"]
+
+
+def test_a_level_is_sought_at_the_beginning_of_a_line_only() -> None:
+    log = ServerLog(100)
+    log.keep_from("error")
+    line = "x" * 200 + " debug"
+
+    writer(log).feed(f"{line}\n".encode())
+
+    assert texts(log) == [line]

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import logging
 import re
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from interlock.errors import Forbidden, RPCError, UpstreamTimeout
 from interlock.telemetry.logs import (
     LogFormat,
+    about_server,
     configure_logging,
     get_logger,
+    lines_belong_to,
     log_failure,
     set_server_level,
 )
@@ -245,3 +248,86 @@ def test_a_closed_stderr_does_not_end_the_program(monkeypatch: pytest.MonkeyPatc
 
     get_logger("interlock.x").info("nobody reads this")
     logging.getLogger("library").error("nor this")
+
+
+class Call:
+    """A call, as lines are told of it."""
+
+    def __init__(self, **fields: str) -> None:
+        self.fields = fields
+
+    def log_fields(self) -> dict[str, str]:
+        return self.fields
+
+
+async def test_every_line_of_a_call_names_it(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info", "json")
+
+    async def serve(name: str) -> None:
+        lines_belong_to(Call(request_id=name, project="p", server="demo"))
+        get_logger("interlock.x").info(f"{name} came")
+        await asyncio.create_task(work(name))
+
+    async def work(name: str) -> None:
+        logging.getLogger("library").warning(f"{name} works")  # noqa: G004 -- another template each
+
+    await asyncio.gather(serve("a"), serve("b"))
+    get_logger("interlock.x").info("nobody's")
+
+    found = {line["event"]: line.get("request_id") for line in lines(capsys)}
+    assert found == {
+        "a came": "a",
+        "b came": "b",
+        "a works": "a",
+        "b works": "b",
+        "nobody's": None,
+    }
+
+
+async def test_a_line_about_another_server_is_not_of_the_call(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("info", "json")
+
+    async def serve() -> None:
+        lines_belong_to(Call(request_id="a", project="p", server="demo"))
+        get_logger("interlock.x").info("own", server="demo")
+        get_logger("interlock.x").info("foreign", server="other")
+
+    await asyncio.create_task(serve())
+
+    assert [line.get("request_id") for line in lines(capsys)] == ["a", None]
+
+
+async def test_a_servers_level_holds_for_the_lines_of_calls_to_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("info", "json")
+    set_server_level("p", "demo", "error")
+
+    async def serve(project: str) -> None:
+        lines_belong_to(Call(project=project, server="demo"))
+        get_logger("interlock.x").warning(f"of {project}")
+
+    await asyncio.gather(asyncio.create_task(serve("p")), asyncio.create_task(serve("q")))
+
+    assert [line["event"] for line in lines(capsys)] == ["of q"]
+
+
+async def test_what_is_done_for_a_server_names_it_and_no_call(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("info", "json")
+
+    async def open_session() -> None:
+        get_logger("interlock.x").info("opened")
+
+    async def serve() -> None:
+        lines_belong_to(Call(request_id="a", project="p", server="demo"))
+        await asyncio.create_task(open_session(), context=about_server("p", "other"))
+
+    await asyncio.create_task(serve())
+
+    (line,) = lines(capsys)
+    assert (line["project"], line["server"]) == ("p", "other")
+    assert "request_id" not in line

@@ -1,0 +1,36 @@
+"""Who may read the numbers without a key."""
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.support.program import program
+
+
+async def status(headers: dict[str, str] | None = None, **settings: Any) -> int:
+    async with (
+        program({"mcpServers": {}}, **settings) as gateway,
+        httpx2.AsyncClient(base_url=gateway.address) as nobody,
+    ):
+        return (await nobody.get("/metrics", headers=headers)).status_code
+
+
+async def test_whoever_is_on_this_machine_may() -> None:
+    assert await status() == 200
+
+
+@pytest.mark.parametrize("header", ["forwarded", "x-forwarded-for", "x-real-ip", "via"])
+async def test_nobody_may_through_a_proxy_on_this_machine(header: str) -> None:
+    assert await status({header: "127.0.0.1"}) == 401
+
+
+async def test_nobody_may_where_the_address_is_that_of_a_proxy() -> None:
+    public = {"public_url": "https://mcp.example.com", "allowed_hosts": ("127.0.0.1",)}
+
+    assert await status(**public) == 401
+
+
+async def test_nobody_may_where_a_key_is_asked_for_or_all_is_off() -> None:
+    assert await status(telemetry={"metrics": "key"}) == 401
+    assert await status(telemetry={"metrics": "off"}) == 404
