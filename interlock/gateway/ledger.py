@@ -52,11 +52,11 @@ class Ledger:
         self._calls.slot(project, server, trace.method, tool).ended(
             outcome,
             trace.reason,
-            total=ended - trace.started,
-            queue=sent - trace.started,
-            upstream=upstream,
-            request_bytes=trace.request_bytes,
-            response_bytes=trace.response_bytes,
+            ended - trace.started,
+            sent - trace.started,
+            upstream,
+            trace.request_bytes,
+            trace.response_bytes,
         )
         self._add(
             Record(

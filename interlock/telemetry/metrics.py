@@ -15,6 +15,8 @@ BOUNDS: Final = (
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0),
 )  # seconds
 OTHER: Final = "other"
+# No project can be called this: its owner would see what is no project's own.
+OTHER_PROJECT: Final = "(other)"
 MAX_NAME: Final = 128  # characters of a label
 # What lasts as long as its client is counted, but would spoil the times of what is answered.
 STREAMS: Final = frozenset({"GET", "subscriptions/listen"})
@@ -32,6 +34,7 @@ METHODS: Final = frozenset(
     }
 )
 
+_FAILED: Final = frozenset({"refused", "failed", "tool_error"})
 _CALL: Final = ("project", "server", "method", "tool")
 _SERVER: Final = ("project", "server")
 
@@ -72,9 +75,12 @@ class CallSlot:
 
     __slots__ = (
         "_is_timed",
+        "_queue",
+        "_upstream",
         "errors",
         "labels",
-        "outcomes",
+        "ok",
+        "others",
         "request_bytes",
         "response_bytes",
         "server",
@@ -84,48 +90,70 @@ class CallSlot:
     def __init__(self, labels: tuple[str, str, str, str], server: ServerSlot) -> None:
         self.labels = labels
         self.server = server
-        self.outcomes: Counter[str] = Counter()
+        self.ok = 0
+        self.others: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         self.times = Times()
         self.request_bytes = 0
         self.response_bytes = 0
+        self._queue = server.queue
+        self._upstream = server.upstream
         self._is_timed = labels[2] not in STREAMS
 
     def ended(  # noqa: PLR0913 -- what is counted of a call; a shape for it would be made per call
         self,
         outcome: str,
         reason: str | None,
-        *,
         total: float,
         queue: float,
         upstream: float | None,
         request_bytes: int,
         response_bytes: int,
     ) -> None:
-        """Count a call that has ended; times in seconds, `upstream` None where none got it."""
-        self.outcomes[outcome] += 1
-        if reason is not None:
-            self.errors[reason] += 1
-        elif outcome == "tool_error" or outcome == "refused" or outcome == "failed":  # noqa: PLR1714 -- half the time of a set's
-            self.errors[outcome] += 1
+        """Count a call that has ended; times in seconds, `upstream` None where none got it.
+
+        It is on the path of every call, so that what `Times.add` does is written out.
+        """
+        if outcome == "ok":
+            self.ok += 1
+        else:
+            self._otherwise(outcome, reason)
         self.request_bytes += request_bytes
         self.response_bytes += response_bytes
-        if self._is_timed:
-            self.times.add(total)
-            if upstream is not None:
-                self.server.queue.add(queue)
-                self.server.upstream.add(upstream)
+        if not self._is_timed:
+            return
+        times = self.times
+        times.counts[bisect_left(BOUNDS, total)] += 1
+        times.total += total
+        if upstream is not None:
+            times = self._queue
+            times.counts[bisect_left(BOUNDS, queue)] += 1
+            times.total += queue
+            times = self._upstream
+            times.counts[bisect_left(BOUNDS, upstream)] += 1
+            times.total += upstream
+
+    def _otherwise(self, outcome: str, reason: str | None) -> None:
+        self.others[outcome] += 1
+        if reason is not None or outcome in _FAILED:
+            self.errors[reason or outcome] += 1
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """How many calls ended how."""
+        return {"ok": self.ok, **self.others} if self.ok else dict(self.others)
 
 
 class CallMetrics:
     """The slots of one process.
 
-    Callers choose names, so that labels are bounded: the first `limit` tools get labels of their
-    own, and as many servers; later ones are counted as `other`.
+    Servers and tools come and go, so that labels are bounded: the first so many `tools` and
+    `servers` get labels of their own, later ones are counted together as `other`.
     """
 
-    def __init__(self, limit: int = 1000) -> None:
-        self._limit = limit
+    def __init__(self, tools: int = 1000, servers: int = 1000) -> None:
+        self._max_tools = tools
+        self._max_servers = servers
         self._slots: dict[tuple[str, str, str, str], CallSlot] = {}
         self._servers: dict[tuple[str, str], ServerSlot] = {}
         self._tools: set[tuple[str, str, str]] = set()
@@ -146,15 +174,15 @@ class CallMetrics:
 
     def _server(self, project: str, server: str) -> ServerSlot:
         labels = project, server
-        if labels not in self._servers and len(self._servers) >= self._limit:
-            labels = OTHER, OTHER
+        if labels not in self._servers and len(self._servers) >= self._max_servers:
+            labels = OTHER_PROJECT, OTHER
         return self._servers.setdefault(labels, ServerSlot(labels))
 
     def _tool(self, at: tuple[str, str], tool: str) -> str:
         key = (*at, tool)
         if not tool or key in self._tools:
             return tool
-        if len(self._tools) >= self._limit:
+        if len(self._tools) >= self._max_tools:
             return OTHER
         self._tools.add(key)
         return tool
@@ -206,7 +234,7 @@ class CallMetrics:
 _Calls: TypeAlias = Iterable[CallSlot]
 
 
-def _by(calls: _Calls, counts: Callable[[CallSlot], Counter[str]]) -> Iterable[Point]:
+def _by(calls: _Calls, counts: Callable[[CallSlot], dict[str, int]]) -> Iterable[Point]:
     for each in calls:
         for name, count in counts(each).items():
             yield (*each.labels, name), count

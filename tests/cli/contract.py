@@ -46,6 +46,7 @@ class Contract:
     mcp_headers: list[dict[str, str]] = field(default_factory=list)
     faults: list[JSONObject] = field(default_factory=list)
     trial: JSONObject = field(default_factory=dict)
+    level: str | None = None
 
     def bodies(self, method: str, path: str) -> list[Any]:
         """Return the bodies of all requests to a path below the project."""
@@ -69,7 +70,7 @@ class Contract:
 
     def app(self) -> Starlette:
         """Return the routes."""
-        one, everything = f"{API}/servers/{{name}}", ["GET", "POST", "DELETE"]
+        one, everything = f"{API}/servers/{{name}}", ["GET", "POST", "PUT", "DELETE"]
         return Starlette(
             routes=[
                 Route("/readyz", self._ready),
@@ -132,6 +133,10 @@ class Contract:
             count = int(request.query_params["lines"])
             lines = [{"time": "2026-01-01T00:00:00Z", "text": f"line {n}\x1b[2J"} for n in range(9)]
             return JSONResponse({"lines": lines[-count:]})
+        if action == "log-level":
+            if request.method == "PUT":
+                self.level = json.loads(await request.body())["level"]
+            return JSONResponse({"level": self.level})
         if action == "test":
             return JSONResponse(self.trial)
         self.servers[name]["status"] = "disabled" if action == "disable" else "starting"

@@ -178,3 +178,23 @@ def test_a_server_is_switched(
 
     assert (ended.status, ended.out) == (0, f"calc is {state}.\n")
     assert contract.bodies("POST", f"/servers/calc/{action}") == [None]
+
+
+def test_how_much_is_logged_about_a_server_is_shown_and_changed(
+    interlock: Interlock, contract: Contract
+) -> None:
+    contract.add("calc")
+
+    said = [
+        interlock("servers", "log-level", "calc", *more).out
+        for more in ((), ("debug",), (), ("default",))
+    ]
+
+    assert said == [
+        "What is about calc is logged from the general level up.\n",
+        "What is about calc is logged from debug up.\n",
+        "What is about calc is logged from debug up.\n",
+        "What is about calc is logged from the general level up.\n",
+    ]
+    path = "/servers/calc/log-level"
+    assert contract.bodies("PUT", path) == [{"level": "debug"}, {"level": None}]

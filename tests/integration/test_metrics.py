@@ -34,6 +34,13 @@ async def gateway() -> AsyncIterator[RunningProgram]:
         yield running
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def admin(gateway: RunningProgram) -> AsyncIterator[httpx2.AsyncClient]:
+    """The administrator, who sees the numbers of all projects and of the process."""
+    async with administrator(gateway) as browser:
+        yield browser
+
+
 async def scraped(client: httpx2.AsyncClient, **headers: str) -> dict[str, Counts]:
     """Read all numbers: by name, then by the values of their labels, the worker's left out."""
     answer = await client.get("/metrics", headers=headers)
@@ -51,18 +58,20 @@ async def scraped(client: httpx2.AsyncClient, **headers: str) -> dict[str, Count
     return found
 
 
-async def calls(gateway: RunningProgram) -> Counts:
+async def calls(admin: httpx2.AsyncClient) -> Counts:
     """Return how many calls were counted so far, by project, server, method, tool and outcome."""
-    return (await scraped(gateway.client)).get("interlock_calls_total", {})
+    return (await scraped(admin)).get("interlock_calls_total", {})
 
 
-async def counted(gateway: RunningProgram, before: Counts, expected: Counts) -> None:
+async def counted(
+    gateway: RunningProgram, admin: httpx2.AsyncClient, before: Counts, expected: Counts
+) -> None:
     """Wait until exactly this was counted: a call may be counted just after it was answered."""
     new: Counts = {}
 
     async def is_so() -> bool:
         nonlocal new
-        now = await calls(gateway)
+        now = await calls(admin)
         new = {key: now[key] - before.get(key, 0) for key in now if now[key] != before.get(key)}
         return sum(new.values()) >= sum(expected.values())
 
@@ -75,8 +84,10 @@ async def call(gateway: RunningProgram, tool: str, path: str = PATH, **arguments
     await gateway.client.post(path, json=body, headers=modern_headers("tools/call", tool))
 
 
-async def test_known_calls_are_counted_exactly(gateway: RunningProgram) -> None:
-    before = await calls(gateway)
+async def test_known_calls_are_counted_exactly(
+    gateway: RunningProgram, admin: httpx2.AsyncClient
+) -> None:
+    before = await calls(admin)
 
     for _ in range(3):
         await call(gateway, "well__echo", message=SECRET)
@@ -88,6 +99,7 @@ async def test_known_calls_are_counted_exactly(gateway: RunningProgram) -> None:
     at = ("default", "well", "tools/call")
     await counted(
         gateway,
+        admin,
         before,
         {
             # A tool is the same one at every endpoint that offers it.
@@ -99,8 +111,10 @@ async def test_known_calls_are_counted_exactly(gateway: RunningProgram) -> None:
     )
 
 
-async def test_what_a_caller_made_up_is_no_label(gateway: RunningProgram) -> None:
-    before = await calls(gateway)
+async def test_what_a_caller_made_up_is_no_label(
+    gateway: RunningProgram, admin: httpx2.AsyncClient
+) -> None:
+    before = await calls(admin)
     client = gateway.client
 
     await client.post(f"/mcp/{SECRET}", json=request(SECRET))
@@ -112,6 +126,7 @@ async def test_what_a_caller_made_up_is_no_label(gateway: RunningProgram) -> Non
 
     await counted(
         gateway,
+        admin,
         before,
         {
             ("", "", "POST", "", "refused"): 1,
@@ -138,18 +153,20 @@ async def test_errors_are_counted_by_the_reason_of_their_record(gateway: Running
     }
 
 
-async def test_tools_beyond_the_limit_share_a_label(gateway: RunningProgram) -> None:
+async def test_tools_beyond_the_limit_share_a_label(
+    gateway: RunningProgram, admin: httpx2.AsyncClient
+) -> None:
     tools = (await gateway.client.get("/api/v1/projects/default/tools")).json()["tools"]
     names = [each["exposed_name"] for each in tools if each["server"] == "fixture"][:6]
     for name in names:
         await call(gateway, name)
 
     async def are_counted() -> bool:
-        found = {labels[3] for labels in await calls(gateway)}
+        found = {labels[3] for labels in await calls(admin)}
         return "other" in found
 
     await gateway.eventually(are_counted)
-    found = {labels[1:4:2] for labels in await calls(gateway)}
+    found = {labels[1:4:2] for labels in await calls(admin)}
     assert len([each for each in found if each[1] not in {"", "other"}]) == 3
 
 
@@ -183,20 +200,22 @@ async def test_times_have_the_upstreams_part_in_them(gateway: RunningProgram) ->
     )
 
 
-async def test_the_process_and_what_it_holds_are_told(gateway: RunningProgram) -> None:
+async def test_the_process_and_what_it_holds_are_told(
+    gateway: RunningProgram, admin: httpx2.AsyncClient
+) -> None:
     session = await open_session(gateway.client, PATH, gateway.key)
-    before = await scraped(gateway.client)
+    before = await scraped(admin)
     headers = {**session, "accept": "text/event-stream"}
     async with gateway.client.stream("GET", PATH, headers=headers) as stream:
         assert stream.status_code == 200
 
         async def is_told() -> bool:
-            now = await scraped(gateway.client)
+            now = await scraped(admin)
             return now["interlock_streams"][()] == before["interlock_streams"][()] + 1
 
         await gateway.eventually(is_told)
     await gateway.client.delete(PATH, headers=session)
-    after = await scraped(gateway.client)
+    after = await scraped(admin)
 
     assert after["interlock_sessions"][()] == before["interlock_sessions"][()] - 1
     assert after["interlock_parked_calls"] == {(): 0}
@@ -208,7 +227,7 @@ async def test_the_process_and_what_it_holds_are_told(gateway: RunningProgram) -
 
 
 async def test_an_owner_sees_the_numbers_of_its_own_project_and_others_see_none(
-    gateway: RunningProgram,
+    gateway: RunningProgram, admin: httpx2.AsyncClient
 ) -> None:
     # The key of the fixture is an owner's; lesser roles and strangers are refused.
     await call(gateway, "well__echo", message="x")
@@ -223,13 +242,13 @@ async def test_an_owner_sees_the_numbers_of_its_own_project_and_others_see_none(
     }
     async with httpx2.AsyncClient(base_url=gateway.address) as nobody:
         assert (await nobody.get("/metrics")).status_code == 401
-        async with administrator(gateway) as browser:
-            other = await new_project(browser, "other")
-            everything = await scraped(browser)
+        # Its name is also the label of what is counted together.
+        other = await new_project(admin, "other")
         found = await scraped(nobody, authorization=f"Bearer {other}")
     assert found == {}
-    assert "process_resident_memory_bytes" in everything
-    assert "interlock_sessions" in everything
+    own = await scraped(gateway.client)
+    assert {labels[0] for labels in own["interlock_calls_total"]} == {"default"}
+    assert "process_resident_memory_bytes" not in own
 
 
 async def test_open_metrics_are_served_to_who_asks_for_them(gateway: RunningProgram) -> None:

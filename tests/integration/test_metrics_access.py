@@ -11,7 +11,7 @@ from tests.support.program import program
 async def status(headers: dict[str, str] | None = None, **settings: Any) -> int:
     async with (
         program({"mcpServers": {}}, **settings) as gateway,
-        httpx2.AsyncClient(base_url=gateway.address) as nobody,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{gateway.program._settings.port}") as nobody,
     ):
         return (await nobody.get("/metrics", headers=headers)).status_code
 

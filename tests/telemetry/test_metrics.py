@@ -3,7 +3,7 @@
 import pytest
 
 from interlock.telemetry.families import Distribution, Family
-from interlock.telemetry.metrics import BOUNDS, OTHER, CallMetrics, CallSlot
+from interlock.telemetry.metrics import BOUNDS, OTHER, OTHER_PROJECT, CallMetrics, CallSlot
 
 
 def end(
@@ -91,7 +91,7 @@ def test_streams_are_counted_and_not_timed(method: str) -> None:
 
 
 def test_tools_beyond_the_limit_are_counted_together() -> None:
-    metrics = CallMetrics(limit=3)
+    metrics = CallMetrics(tools=3)
     for number in range(5):
         for _ in range(2):
             end(metrics.slot("shop", "well", "tools/call", f"t{number}"))
@@ -106,14 +106,14 @@ def test_tools_beyond_the_limit_are_counted_together() -> None:
 
 
 def test_servers_beyond_the_limit_are_counted_together() -> None:
-    metrics = CallMetrics(limit=2)
+    metrics = CallMetrics(servers=2)
     for number in range(4):
         end(metrics.slot("shop", f"s{number}", "ping", ""))
 
     assert points(metrics, "interlock_calls_total") == {
         ("shop", "s0", "ping", "", "ok"): 1,
         ("shop", "s1", "ping", "", "ok"): 1,
-        (OTHER, OTHER, "ping", "", "ok"): 2,
+        (OTHER_PROJECT, OTHER, "ping", "", "ok"): 2,
     }
     assert len(points(metrics, "interlock_upstream_seconds")) == 3
 
@@ -138,7 +138,7 @@ def test_a_name_is_cut_and_made_writable() -> None:
 
 
 def test_the_same_names_lead_to_the_same_slot() -> None:
-    metrics = CallMetrics(limit=1)
+    metrics = CallMetrics(tools=1)
     first = metrics.slot("shop", "well", "tools/call", "echo")
 
     assert metrics.slot("shop", "well", "tools/call", "echo") is first

@@ -1,0 +1,72 @@
+"""A gateway of several processes, seen as one."""
+
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.integration import servers
+from tests.integration.clients import modern, modern_headers
+from tests.support.workers import Processes, processes
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+Numbers = dict[tuple[str, ...], float]
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Processes]:
+    environment = {"INTERLOCK_TELEMETRY__METRICS": "loopback"}
+    with processes(2, {"mcpServers": {"well": servers.sample()}}, **environment) as running:
+        yield running
+
+
+async def numbers(gateway: Processes, process: int, name: str, *labels: str) -> Numbers:
+    """Read numbers of one name from a process, by their workers and by these labels."""
+    async with gateway.at(process) as client:
+        answer = await client.get("/metrics", headers={"authorization": ""})
+        if answer.status_code != 200:
+            answer = await client.get("/metrics")
+    assert answer.status_code == 200, answer.text
+    return {
+        tuple(sample.labels[each] for each in ("worker", *labels)): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+async def test_every_process_counts_what_it_serves_and_each_shows_all(gateway: Processes) -> None:
+    body, headers = modern("server/discover"), modern_headers("server/discover")
+    for process, count in ((0, 2), (1, 3)):
+        async with gateway.at(process) as client:
+            for _ in range(count):
+                answer = await client.post("/mcp/default", json=body, headers=headers)
+                assert answer.status_code == 200, answer.text
+
+    for process in (0, 1):
+        found = await numbers(gateway, process, "interlock_calls_total", "method", "project")
+        assert {key: value for key, value in found.items() if key[1] == "server/discover"} == {
+            ("0", "server/discover", "default"): 2,
+            ("1", "server/discover", "default"): 3,
+        }
+
+
+async def test_a_client_cannot_ask_for_what_processes_tell_one_another(gateway: Processes) -> None:
+    async with gateway.at(1) as client:
+        # A worker hands whatever it does not know over to the keeper.
+        for path in ("/-/heard", "/-/changed", "/-/meet"):
+            answer = await client.post(path, json={})
+            assert (path, answer.status_code) == (path, 404)
+        answer = await client.get("/-/bulletin/1")
+        assert answer.status_code == 404
+
+
+async def test_a_level_set_at_one_process_holds_in_all(gateway: Processes) -> None:
+    path = "/api/v1/projects/default/servers/well/log-level"
+    async with gateway.at(1) as client:
+        assert (await client.put(path, json={"level": "debug"})).json() == {"level": "debug"}
+    async with gateway.at(0) as client:
+        assert (await client.get(path)).json() == {"level": "debug"}
+        assert (await client.put(path, json={"level": None})).json() == {"level": None}
+        assert (await client.put(path, json={"level": "loud"})).status_code == 400
