@@ -100,7 +100,7 @@ class CallSlot:
         self._upstream = server.upstream
         self._is_timed = labels[2] not in STREAMS
 
-    def ended(  # noqa: PLR0913 -- what is counted of a call; a shape for it would be made per call
+    def ended(  # noqa: PLR0913, PLR0917 -- what is counted of a call; a shape for it would be made per call
         self,
         outcome: str,
         reason: str | None,

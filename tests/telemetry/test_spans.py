@@ -14,6 +14,7 @@ def test_a_context_is_passed_on_as_it_came() -> None:
     found = context_of(carrier)
 
     assert found == TraceContext(TRACE, PARENT, "a=1,b=2")
+    assert found is not None
     assert found.headers == [("traceparent", PARENT), ("tracestate", "a=1,b=2")]
     assert TraceContext(TRACE, PARENT).headers == [("traceparent", PARENT)]
 
