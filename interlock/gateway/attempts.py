@@ -38,8 +38,6 @@ async def attempted(
             if earlier is not None:
                 # It is this failure that opened the circuit, and it says more.
                 raise earlier from None
-            # The server never got it, and the record says so.
-            call.trace.sent = None
             raise
         except UpstreamFailed as failure:
             earlier = failure

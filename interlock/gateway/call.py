@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from interlock.audit.record import Outcome
-from interlock.errors import InterlockError, RPCError
+from interlock.errors import InterlockError, RPCError, UpstreamFailed
 from interlock.gateway.clients import ClientSession
 from interlock.gateway.own_sessions import OwnSessions
 from interlock.gateway.table import ServerEntry, View
@@ -77,8 +77,10 @@ class Trace:
             self.rpc_code, self.reason, self.outcome = fault.code, "rpc_error", "failed"
             return
         self.rpc_code, self.reason = fault.rpc_code, fault.reason
-        is_ours = fault.status < HTTPStatus.INTERNAL_SERVER_ERROR
-        self.outcome = "refused" if is_ours else "failed"
+        # What a server refuses for want of time is no fault of the caller, whatever its status.
+        is_theirs = isinstance(fault, UpstreamFailed)
+        is_refused = not is_theirs and fault.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        self.outcome = "refused" if is_refused else "failed"
 
     def unforeseen(self, error: Exception) -> InterlockError:
         """Log a fault of our own and return what the caller may know of it."""

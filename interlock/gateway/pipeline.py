@@ -16,6 +16,7 @@ from interlock.gateway.tasks import OF_ONE_TASK, Tasks, has_tasks
 from interlock.gateway.tracing import carry
 from interlock.identity.principal import Role
 from interlock.policy.access import may_call
+from interlock.policy.breaker import CircuitOpen
 from interlock.protocol import jsonrpc
 from interlock.protocol.headers import check_params
 from interlock.protocol.json import JSONObject, as_object
@@ -52,6 +53,10 @@ class Pipeline:
         params = carry(call.trace, params)
         try:
             result = await self._send(call, target, params)
+        except CircuitOpen:
+            # The server never got it, and record, numbers and spans say so.
+            call.trace.sent = None
+            raise
         finally:
             call.trace.answered = max(now, time.perf_counter())
         call.trace.tool_error = result.get("isError") is True

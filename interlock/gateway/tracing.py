@@ -45,7 +45,7 @@ def end(spans: Spans, trace: Trace, outcome: str, ended: float) -> None:
         return
     attributes = _attributes(trace)
     error = _error(trace, outcome)
-    if trace.upstream_span is not None:
+    if trace.upstream_span is not None and trace.sent is not None:
         at = _moment(trace.answered or ended)
         failed = error if outcome != "refused" else None
         trace.upstream_span.end(at, _name(trace), attributes, failed)

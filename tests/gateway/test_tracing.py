@@ -164,6 +164,19 @@ def test_a_tools_own_failure_is_one_of_both_spans() -> None:
     assert [each.ended[2] for each in (outer, outer.spans[0]) if each.ended] == ["tool_error"] * 2
 
 
+def test_a_call_that_its_server_never_got_has_no_span_below_its_own() -> None:
+    spans, trace = Told(), called(sent=1.0)
+    begin(spans, trace)
+    carry(trace, {})
+    trace.sent = None
+
+    Ledger(lambda _: None, spans=spans).close(trace)
+
+    (outer,) = spans.spans
+    assert outer.ended is not None
+    assert [each.ended for each in outer.spans] == [None]
+
+
 def test_a_made_up_method_names_no_span() -> None:
     told = ended(fresh(method="made/up" * 100)).ended
 
