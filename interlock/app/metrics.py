@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import platform
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -182,18 +182,17 @@ def routes(
         access = settings.telemetry.metrics
         if access == "off":
             raise NotFound("INTERLOCK_TELEMETRY__METRICS turns the metrics off.")
-        families: list[Family]
-        if access == "loopback" and settings.public_url is None and _is_local(request):
-            families = await metrics.families()
-        else:
-            principal = _checked(await gate.principal(request))
-            families = await metrics.families()
-            if not principal.is_admin and principal.project_id is not None:
-                own = name_of(principal.project_id)
-                families = [each.only("project", own) for each in families]
-        accept = request.headers.get("accept", "")
-        body, content_type = exposition([each for each in families if each.points], accept)
-        return Response(body, HTTPStatus.OK, media_type=content_type)
+        principal = await gate.principal(request)
+        is_free = access == "loopback" and settings.public_url is None and _is_local(request)
+        if is_free and principal.kind == "anonymous":
+            return _shown(request, await metrics.families())
+        # Whoever shows a key sees what the key may see, also from this machine.
+        _check(principal)
+        families = await metrics.families()
+        if not principal.is_admin and principal.project_id is not None:
+            own = name_of(principal.project_id)
+            families = [each.only("project", own) for each in families]
+        return _shown(request, families)
 
     return router
 
@@ -208,6 +207,12 @@ def asking(relay: Relay) -> Callable[[int], Awaitable[bytes]]:
     return ask
 
 
+def _shown(request: Request, families: Iterable[Family]) -> Response:
+    accept = request.headers.get("accept", "")
+    body, content_type = exposition([each for each in families if each.points], accept)
+    return Response(body, HTTPStatus.OK, media_type=content_type)
+
+
 def _is_local(request: Request) -> bool:
     """Tell whether a request comes from this machine, and not through a proxy on it."""
     if request.client is None or any(name in request.headers for name in _BY_A_PROXY):
@@ -218,8 +223,8 @@ def _is_local(request: Request) -> bool:
         return False
 
 
-def _checked(principal: Principal) -> Principal:
-    """Return who may read numbers. Raises Unauthenticated, and Forbidden for lesser roles."""
+def _check(principal: Principal) -> None:
+    """Refuse who may not read numbers. Raises Unauthenticated, and Forbidden for lesser roles."""
     if principal.kind == "anonymous":
         raise Unauthenticated(
             "Metrics need an administrator's or an owner's key: send Authorization: Bearer, a space "
@@ -227,4 +232,3 @@ def _checked(principal: Principal) -> Principal:
         )
     if not principal.may(principal.project_id or "", Role.OWNER):
         raise Forbidden("This needs an administrator's or an owner's key; ask an owner for one.")
-    return principal

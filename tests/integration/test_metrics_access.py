@@ -20,6 +20,25 @@ async def test_whoever_is_on_this_machine_may() -> None:
     assert await status() == 200
 
 
+async def test_who_shows_a_key_on_this_machine_sees_what_the_key_may_see() -> None:
+    async with program({"mcpServers": {}}) as gateway:
+        keys = {role: await gateway.new_key(role) for role in ("developer", "owner")}
+        answers = {
+            role: await gateway.client.get("/metrics", headers={"authorization": f"Bearer {key}"})
+            for role, key in keys.items()
+        }
+
+    assert {role: each.status_code for role, each in answers.items()} == {
+        "developer": 403,
+        "owner": 200,
+    }
+    assert "interlock_build_info" not in answers["owner"].text
+
+
+async def test_a_key_that_does_not_hold_opens_nothing_on_this_machine() -> None:
+    assert await status({"authorization": "Bearer ilk_wrong"}) == 401
+
+
 @pytest.mark.parametrize("header", ["forwarded", "x-forwarded-for", "x-real-ip", "via"])
 async def test_nobody_may_through_a_proxy_on_this_machine(header: str) -> None:
     assert await status({header: "127.0.0.1"}) == 401
