@@ -22,6 +22,13 @@ def test_the_defaults_listen_on_loopback_only() -> None:
     assert settings.address == "http://127.0.0.1:20100"
 
 
+def test_how_often_a_caller_opens_sessions_is_limited_by_default_and_calls_are_not() -> None:
+    gateway = load_settings().gateway
+
+    assert (gateway.session_rate, gateway.session_burst) == (120, 60)
+    assert (gateway.key_rate, gateway.project_rate) == (0, 0)
+
+
 def test_the_environment_sets_fields_and_sections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERLOCK_PORT", "20111")
     monkeypatch.setenv("INTERLOCK_LOG_LEVEL", "DEBUG")

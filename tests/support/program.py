@@ -116,7 +116,7 @@ async def program(
     """Run the program on a free loopback port for as long as the block runs.
 
     `config` is the content of a configuration file; `settings` are those of `Settings`, a section
-    as a dictionary of some of its fields. A program with the `data_dir` of an earlier one goes on
+    as a dictionary of some of its fields; new sessions have no limit by default. A program with the `data_dir` of an earlier one goes on
     from there. Nothing may be left when the block ends: no task, no process, no warning.
     """
     async with AsyncExitStack() as stack:
@@ -126,6 +126,8 @@ async def program(
         if config is not None:
             file = scratch / "mcp.json"
             file.write_text(json.dumps(config), encoding="utf-8")
+        # Tests open sessions faster than the clients of one key do.
+        settings["gateway"] = {"session_rate": 0, **settings.get("gateway", {})}
         values = {"port": 0, "data_dir": data_dir or scratch / "data", **settings}
         running = await _serve(Settings.model_validate(values), file, stack)
         stack.callback(family.look)

@@ -112,7 +112,10 @@ class Processes:
 
 @contextmanager
 def processes(count: int, config: dict[str, Any], **environment: str) -> Iterator[Processes]:
-    """Run a gateway of so many processes with a configuration file, while the block runs."""
+    """Run a gateway of so many processes with a configuration file, while the block runs.
+
+    `environment` are settings of its own; new sessions have no limit by default.
+    """
     # A socket's path is short, and pytest's own folders are deep.
     folder = Path(tempfile.mkdtemp(prefix="ilk-"))
     try:
@@ -120,7 +123,8 @@ def processes(count: int, config: dict[str, Any], **environment: str) -> Iterato
         file.write_text(json.dumps(config), encoding="utf-8")
         command = [INTERLOCK, "up", "--port", "0", "--workers", str(count)]
         command += ["--config", str(file), "--data", str(folder / "data")]
-        variables = {**os.environ, **environment}
+        # Tests open sessions faster than the clients of one key do.
+        variables = {**os.environ, "INTERLOCK_GATEWAY__SESSION_RATE": "0", **environment}
         with running(
             command, ready=r"Ctrl\+C", timeout=START_SECONDS, env=variables, cwd=folder
         ) as program:
