@@ -3,7 +3,8 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime
+from operator import attrgetter, itemgetter
 from typing import Any, Final, cast
 
 from sqlalchemy import (
@@ -29,7 +30,9 @@ from interlock.protocol.versions import Era
 from interlock.storage.database import Database
 
 _TABLE: Final = cast("Table", RecordRow.__table__)
-_COLUMNS: Final = tuple(column.name for column in fields(Record))
+_PLAIN: Final = tuple(each.name for each in fields(Record) if each.name not in {"time", "era"})
+_COLUMNS: Final = ("time", "era", *_PLAIN)
+_REST: Final = attrgetter(*_PLAIN)
 _EQUAL: Final = ("server", "target", "method", "outcome", "era", "request_id")
 
 
@@ -45,12 +48,28 @@ class RecordStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         dialect = postgresql if database.engine.dialect.name == "postgresql" else sqlite
-        self._insert = dialect.insert(_TABLE).on_conflict_do_nothing(index_elements=["id"])
+        insert = dialect.insert(_TABLE).on_conflict_do_nothing(index_elements=["id"])
+        compiled = insert.compile(dialect=database.engine.dialect)
+        self._insert = str(compiled)
+        self._order = itemgetter(*(_COLUMNS.index(name) for name in compiled.positiontup or ()))
+        self._is_sqlite = dialect is sqlite
 
     async def add(self, records: Sequence[Record]) -> None:
         """Write a batch in one transaction; records that are already there stay as they are."""
+        rows = [self._row(fitted(record)) for record in records]
         async with self._writing() as session:
-            await session.execute(self._insert, [_row(fitted(record)) for record in records])
+            # By the driver itself: for every call a record is written, and the checks and
+            # conversions of each value would cost more than the database does.
+            connection = await session.connection()
+            await connection.exec_driver_sql(self._insert, rows)
+
+    def _row(self, record: Record) -> tuple[Any, ...]:
+        """Return the values of a record as the driver takes them, in the order of the statement."""
+        moment = record.time.astimezone(UTC)
+        text = moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+        era = record.era.value if record.era is not None else None
+        values = (text if self._is_sqlite else moment, era, *_REST(record))
+        return self._order(values)
 
     async def get(self, project: str, record_id: str) -> Record:
         """Return one record. Raises NotFound."""
@@ -124,12 +143,6 @@ def _conditions(asked: RecordFilter) -> list[ColumnElement[bool]]:
     if asked.min_ms is not None:
         conditions.append(table.total_ms >= asked.min_ms)
     return conditions
-
-
-def _row(record: Record) -> dict[str, Any]:
-    row = {name: getattr(record, name) for name in _COLUMNS}
-    row["era"] = record.era.value if record.era is not None else None
-    return row
 
 
 def _record(row: RowMapping) -> Record:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from interlock.audit.record import Outcome, Record
 from interlock.gateway import tracing
@@ -36,7 +36,7 @@ class Ledger:
     def close(self, trace: Trace) -> None:
         """Write down how a call went; it ended now."""
         ended = time.perf_counter()
-        now = datetime.now(UTC) - timedelta(seconds=ended - trace.started)
+        now = datetime.fromtimestamp(time.time() - (ended - trace.started), UTC)
         sent = trace.sent if trace.sent is not None else ended
         upstream = None
         if trace.sent is not None:

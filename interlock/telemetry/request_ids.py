@@ -27,9 +27,9 @@ def _now_ms() -> int:
 class SortableIds:
     """Makes ids of `length` characters that sort, as text, in the order they were made.
 
-    The first ten characters are the time in milliseconds, the rest is random and counts up within
-    a millisecond; a clock that is set back does not break the order. `length` is even and at least
-    16, so that two processes do not meet. Safe to call from any thread.
+    The first ten characters are the time in milliseconds; the rest counts up from a random number,
+    which each process has for itself. A clock that is set back does not break the order. `length`
+    is even and at least 16, so that two processes do not meet. Safe to call from any thread.
     """
 
     def __init__(self, *, length: int, clock: Callable[[], int] = _now_ms) -> None:
@@ -38,7 +38,10 @@ class SortableIds:
         self._lock = threading.Lock()
         self._moment = -1
         self._head = ""
-        self._tail = 0
+        # The top bit stays free, so that counting up never overflows.
+        self._tail = secrets.randbits(self._tail_pairs * 10 - 11)
+        self._middle = ""
+        self._next = len(_PAIRS)  # of the pairs that end an id; past the last, all others change
 
     def new(self) -> str:
         """Return the next id."""
@@ -47,11 +50,13 @@ class SortableIds:
             if moment > self._moment:
                 self._moment = moment
                 self._head = _encode(moment, _TIME_PAIRS)
-                # The top bit stays free, so that counting up never overflows.
-                self._tail = secrets.randbits(self._tail_pairs * 10 - 1)
-            else:
+            if self._next == len(_PAIRS):
                 self._tail += 1
-            return self._head + _encode(self._tail, self._tail_pairs)
+                self._middle = _encode(self._tail, self._tail_pairs - 1)
+                self._next = 0
+            pair = _PAIRS[self._next]
+            self._next += 1
+            return f"{self._head}{self._middle}{pair}"
 
 
 _REQUEST_IDS: Final = SortableIds(length=20)
