@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
+
 from interlock.app.door import open_door
 from interlock.app.first_start import FirstStart
 from interlock.app.listening import GatewayServer, uvicorn_config
@@ -38,7 +40,8 @@ def serve(settings: Settings, *, config: Path | None, announce: Callable[[Starte
     program cannot start.
     """
     configure_logging(settings.log_level, settings.log_format)
-    return asyncio.run(_serve(settings, config, announce))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(settings, config, announce))
 
 
 async def _serve(

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
+import uvloop
 
 from interlock.app.door import open_door
 from interlock.app.listening import GatewayServer, uvicorn_config
@@ -32,7 +33,8 @@ def main() -> int:
     configure_logging(settings.log_level, settings.log_format)
     structlog.contextvars.bind_contextvars(worker=number)
     try:
-        return asyncio.run(_serve(number, settings))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(number, settings))
     except (InterlockError, TimeoutError) as fault:
         log.warning("worker.failed", reason=str(fault) or "The keeper told nothing in time.")
         return 1

@@ -98,19 +98,26 @@ class HostedProcess:
 
         Line breaks in `message` become spaces: in JSON they can only stand between two tokens.
         """
-        if b"\n" in message or b"\r" in message:
-            message = message.translate(_BREAKS_TO_SPACES)
+        message = _one_line(message)
         try:
             async with asyncio.timeout(self._limits.send_timeout), self._sending:
                 await self._pipes.writable.wait()
                 if self._pipes.over.is_set():
                     raise await self._ending()
-                self._pipes.write(message + b"\n")
+                self._pipes.write(message)
         except TimeoutError:
             raise UpstreamUnavailable(
                 f"Server `{self.name}` did not read its input for {self._limits.send_timeout:g} s; "
                 "restart it if it hangs."
             ) from None
+
+    def send_now(self, message: bytes) -> bool:
+        """Write one message where the server reads fast enough; False where nothing was written."""
+        pipes = self._pipes
+        if self._sending.locked() or pipes.over.is_set() or not pipes.writable.is_set():
+            return False
+        pipes.write(_one_line(message))
+        return True
 
     async def _ending(self) -> ProcessEnded:
         """Return how the process ended; where it just did, that is known a moment later."""
@@ -192,6 +199,12 @@ class HostedProcess:
             self._callbacks.receive(dumps(jsonrpc.failure(request_id, fault)))
         elif self._callbacks.failed is not None:
             self._callbacks.failed(fault)
+
+
+def _one_line(message: bytes) -> bytes:
+    if b"\n" in message or b"\r" in message:
+        message = message.translate(_BREAKS_TO_SPACES)
+    return message + b"\n"
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:

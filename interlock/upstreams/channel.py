@@ -21,6 +21,10 @@ class Channel(Protocol):
         """Send one message; waits while the peer reads too slowly. Raises UpstreamUnavailable."""
         ...
 
+    def send_now(self, message: bytes) -> bool:
+        """Send one message if that needs no waiting; False where nothing was sent."""
+        ...
+
     async def close(self) -> None:
         """End the channel and whatever stands behind it; safe to call twice."""
         ...

@@ -5,7 +5,7 @@ import select
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import cast
+from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -13,6 +13,8 @@ from interlock.errors import InterlockError, TooLarge, UpstreamFailed, UpstreamU
 
 MAX_HEAD = 64 * 1024
 MAX_BUFFERED = 256 * 1024
+MAX_REST = 64 * 1024  # bytes of an answer that are read on after what was wanted of it
+REST_DEADLINE = 1.0  # seconds in which it must end then
 
 
 class ConnectionFailed(UpstreamUnavailable):
@@ -43,16 +45,10 @@ class HTTPResponse:
 
     __slots__ = ("_body", "fields", "headers", "status")
 
-    def __init__(
-        self,
-        status: int,
-        headers: Mapping[str, str],
-        body: "Body",
-        fields: Sequence[tuple[bytes, bytes]] = (),
-    ) -> None:
+    def __init__(self, status: int, fields: Sequence[tuple[bytes, bytes]], body: "Body") -> None:
         self.status = status
         self.fields = fields
-        self.headers = headers
+        self.headers: Mapping[str, str] = headers_from(fields)
         self._body = body
 
     async def read(self, limit: int) -> bytes:
@@ -81,6 +77,10 @@ class HTTPResponse:
                 yield part
         finally:
             self._body.drop()
+
+    def leave(self) -> None:
+        """Want nothing more of the body; the connection is used again if it ends soon."""
+        self._body.leave()
 
     async def close(self) -> None:
         """End the connection unless the body has arrived whole; safe to call twice."""
@@ -138,6 +138,13 @@ class Body:
         self.end(ConnectionFailed(f"The answer of {self.server} was closed early.", sent=True))
         connection.abort()
 
+    def leave(self) -> None:
+        """Let the rest go by, if there is one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._parts.clear()
+            connection.leave()
+
     async def _arrival(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
         try:
@@ -151,6 +158,84 @@ class Body:
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+class Receiver(Protocol):
+    """What takes one answer as it arrives: its head, the parts of its body, and then its end.
+
+    `waiting` is how many bytes of body were taken in and not yet passed on; a server that is faster
+    is slowed down.
+    """
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes wait here."""
+        ...
+
+    def head(self, status: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        """Take the status and the header fields, as they came."""
+        ...
+
+    def part(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        ...
+
+    def end(self, error: InterlockError | None) -> None:
+        """Know that the body is whole, or that `error` ended it; this may come before a head."""
+        ...
+
+
+class _Awaited:
+    """Receives an answer for a caller that awaits it."""
+
+    __slots__ = ("_body", "_connection", "_server", "answer")
+
+    def __init__(self, connection: "Connection", server: str) -> None:
+        self.answer: asyncio.Future[HTTPResponse] = asyncio.get_running_loop().create_future()
+        self._connection = connection
+        self._server = server
+        self._body: Body | None = None
+
+    @property
+    def waiting(self) -> int:
+        return self._body.size if self._body is not None else 0
+
+    def head(self, status: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        self._body = Body(self._connection, self._server)
+        if not self.answer.done():
+            self.answer.set_result(HTTPResponse(status, fields, self._body))
+
+    def part(self, data: bytes) -> None:
+        if self._body is not None:
+            self._body.feed(data)
+
+    def end(self, error: InterlockError | None) -> None:
+        if self._body is not None:
+            self._body.end(error)
+        elif error is not None and not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class _Rest:
+    """Receives what is left of an answer that nobody wants to the end."""
+
+    def __init__(self, connection: "Connection") -> None:
+        self.waiting = 0
+        self._connection = connection
+        self._left = MAX_REST
+        loop = asyncio.get_running_loop()
+        self._ending = loop.call_later(REST_DEADLINE, connection.give_up, self)
+
+    def head(self, status: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        """Take nothing: the head came before."""
+
+    def part(self, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left < 0:
+            self._connection.give_up(self)
+
+    def end(self, error: InterlockError | None) -> None:
+        self._ending.cancel()
 
 
 class Connection(asyncio.Protocol):
@@ -170,14 +255,14 @@ class Connection(asyncio.Protocol):
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.busy = False
         self.idle_since = 0.0
-        self._server = server
+        self.server = server
         self._freed = freed
         self._gone = gone
         self._parser = HttpResponseParser(self)
         self._poll = select.poll()
         self._transport: asyncio.Transport
         self._reused = self._clogged = self._paused = False
-        self._answer: asyncio.Future[HTTPResponse] | None = None
+        self._receiver: Receiver | None = None
         self._reset(bodyless=False)
 
     async def exchange(self, message: bytes, *, bodyless: bool) -> HTTPResponse:
@@ -187,17 +272,30 @@ class Connection(asyncio.Protocol):
         refusal is seen; the caller sets the deadline. `bodyless` says that the answer has no
         body whatever its headers say. Raises ConnectionFailed and UpstreamFailed.
         """
-        answer = self._answer = asyncio.get_running_loop().create_future()
+        awaited = _Awaited(self, self.server)
+        self.start(message, awaited, bodyless=bodyless)
+        try:
+            return await awaited.answer
+        except asyncio.CancelledError:
+            self.give_up(awaited)
+            raise
+
+    def start(self, message: bytes, receiver: Receiver, *, bodyless: bool = False) -> None:
+        """Write a whole request, whose answer goes to `receiver`; otherwise as `exchange`."""
+        self._receiver = receiver
         self._reset(bodyless=bodyless)
         self.resume()
         self._transport.write(message)
-        try:
-            return await answer
-        except asyncio.CancelledError:
-            # The answer may be whole already, and the connection in other hands.
-            if self._answer is answer:
-                self.abort()
-            raise
+
+    def leave(self) -> None:
+        """Let the rest of the answer go by, so that the connection can be used again."""
+        self._receiver = _Rest(self)
+        self.resume()
+
+    def give_up(self, receiver: Receiver) -> None:
+        """End the connection, unless the answer to `receiver` was whole and others have it now."""
+        if self._receiver is receiver:
+            self.abort()
 
     def is_closing(self) -> bool:
         """Say whether the connection has ended, or is about to."""
@@ -252,7 +350,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read a piece of the answer; bytes that nobody asked for end the connection."""
-        if self._answer is None:
+        receiver = self._receiver
+        if receiver is None:
             self.abort()
             return
         self._heard = True
@@ -261,12 +360,12 @@ class Connection(asyncio.Protocol):
         except (HttpParserError, HttpParserUpgrade) as error:
             self._keep_alive = False
             if not self._whole:
-                self._end(UpstreamFailed(f"{self._server} did not answer in HTTP/1.1: {error}."))
+                self._end(UpstreamFailed(f"{self.server} did not answer in HTTP/1.1: {error}."))
                 self.abort()
                 return
         if self._whole:
             self._complete()
-        elif self._body is not None and self._body.size > MAX_BUFFERED and not self._paused:
+        elif not self._paused and receiver.waiting > MAX_BUFFERED:
             self._paused = True
             self._transport.pause_reading()
 
@@ -287,27 +386,23 @@ class Connection(asyncio.Protocol):
         if status < HTTPStatus.OK:
             self._fields.clear()
             return
-        headers = _headers(self._fields)
         self._barren = 0
-        self._body = Body(self, self._server)
+        self._has_head = True
         self._keep_alive = self._parser.should_keep_alive() and not self._bodyless
         self._whole = self._bodyless
-        self._until_close = "content-length" not in headers and not headers.get(
-            "transfer-encoding", ""
-        ).lower().endswith("chunked")
-        if self._answer is not None and not self._answer.done():
-            fields = tuple(self._fields)
-            self._answer.set_result(HTTPResponse(status, headers, self._body, fields))
+        self._until_close = not _has_length(self._fields)
+        if self._receiver is not None:
+            self._receiver.head(status, tuple(self._fields))
 
     def on_body(self, data: bytes) -> None:
         """Pass a piece of the body on."""
         self._barren = 0
-        if self._body is not None and not self._whole:
-            self._body.feed(data)
+        if self._receiver is not None and self._has_head and not self._whole:
+            self._receiver.part(data)
 
     def on_message_complete(self) -> None:
         """Note that the answer is whole; the rest is done once all bytes are parsed."""
-        self._whole = self._body is not None
+        self._whole = self._has_head
 
     def _feed(self, data: bytes) -> None:
         # Heads, chunk extensions and trailers are bounded alike, by counting what is fed without
@@ -333,29 +428,34 @@ class Connection(asyncio.Protocol):
         self._freed(self)
 
     def _end(self, error: InterlockError | None) -> None:
-        answer, body = self._answer, self._body
-        self._answer = self._body = None
-        if body is not None:
-            body.end(error)
-        elif error is not None and answer is not None and not answer.done():
-            answer.set_exception(error)
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.end(error)
 
     def _break(self) -> ConnectionFailed:
         return ConnectionFailed(
-            f"The connection to {self._server} broke before its answer was whole.",
+            f"The connection to {self.server} broke before its answer was whole.",
             sent=True,
             stale=self._reused and not self._heard,
         )
 
     def _reset(self, *, bodyless: bool) -> None:
         self._fields: list[tuple[bytes, bytes]] = []
-        self._body: Body | None = None
+        self._has_head = False
         self._bodyless = bodyless
         self._barren = 0
         self._heard = self._whole = self._keep_alive = self._until_close = False
 
 
-def _headers(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
+def _has_length(fields: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Tell whether an answer says where its body ends."""
+    names = {name.lower(): value for name, value in fields}
+    coding = names.get(b"transfer-encoding", b"").rpartition(b",")[2]
+    return b"content-length" in names or coding.strip().lower().endswith(b"chunked")
+
+
+def headers_from(fields: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return header fields by lower-case name; the values of a repeated one joined by ", "."""
     pairs = [
         (name.decode("latin-1").lower(), value.decode("latin-1").strip()) for name, value in fields
     ]

@@ -11,6 +11,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType] -- its types leave addresses open
+
 from interlock.errors import BadInput
 from interlock.upstreams.connection import Connection, ConnectionFailed, HTTPResponse
 from interlock.upstreams.definition import ConnectionLimits
@@ -21,6 +23,7 @@ MAX_OPEN_PER_ORIGIN = 1024
 # The second address of a name is tried when the first has been silent for this long (RFC 8305).
 NEXT_ADDRESS_AFTER = 0.25
 CLOSE_TIMEOUT = 5.0
+JUST_USED = 0.1  # seconds
 DEFAULT_PORTS = {"http": 80, "https": 443}
 UNIX = "unix"
 
@@ -138,6 +141,14 @@ class HTTPClient:
         connection = await self._pool(Origin(UNIX, socket_path, 0)).take()
         return await connection.exchange(message, bodyless=bodyless)
 
+    def idle(self, url: str) -> Connection | None:
+        """Return a kept connection that takes a request at once by its `start`, if there is one.
+
+        Its head is what `request_head` returns.
+        """
+        pool = self._pools.get(_read_url(url).origin)
+        return pool.take_idle() if pool is not None else None
+
     async def close(self) -> None:
         """End all connections; requests under way fail with ConnectionFailed."""
         self._closed = True
@@ -170,18 +181,30 @@ class _TLS:
             return self._context
 
 
+class _Slots(asyncio.Semaphore):
+    """A semaphore that can also be taken without waiting."""
+
+    def take(self) -> bool:
+        """Take a slot if one is free."""
+        if self.locked():
+            return False
+        self._value -= 1
+        return True
+
+
 class _Pool:
     """The connections to one origin: the one that was used last is used next."""
 
     def __init__(
         self, origin: Origin, limits: _Limits, tls: Callable[[], Awaitable[ssl.SSLContext]]
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self._origin = origin
         self._limits = limits
         self._tls = tls
         # A slot is held by each connection in use. As a new one is opened only where none is
         # idle, slots bound the open ones too.
-        self._slots = asyncio.Semaphore(limits.max_open)
+        self._slots = _Slots(limits.max_open)
         self._open: set[Connection] = set()
         self._idle: list[Connection] = []
         self._opening: set[asyncio.Task[Connection]] = set()
@@ -206,6 +229,21 @@ class _Pool:
                 raise
         finally:
             self._takers -= 1
+        connection.busy = True
+        return connection
+
+    def take_idle(self) -> Connection | None:
+        """Return an idle connection, if there is one and not too many are in use."""
+        if self._closed or not self._idle or not self._slots.take():
+            return None
+        # The kernel is not asked, which costs much, about what was used a moment ago.
+        moment = self._loop.time() - JUST_USED
+        newest = self._idle[-1]
+        is_hot = newest.idle_since > moment and not newest.is_closing()
+        connection = self._idle.pop() if is_hot else self._pop()
+        if connection is None:
+            self._slots.release()
+            return None
         connection.busy = True
         return connection
 
@@ -254,13 +292,18 @@ class _Pool:
         host, port = self._origin.host, self._origin.port
         try:
             async with asyncio.timeout(self._limits.connect_timeout):
-                loop = asyncio.get_running_loop()
+                loop = self._loop
                 tls = await self._tls() if self._origin.scheme == "https" else None
                 if self._origin.scheme == UNIX:
                     _, connection = await loop.create_unix_connection(self._create, host)
                 else:
+                    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                    connected = await start_connection(
+                        found, happy_eyeballs_delay=NEXT_ADDRESS_AFTER
+                    )
+                    name = host if tls is not None else None
                     _, connection = await loop.create_connection(
-                        self._create, host, port, ssl=tls, happy_eyeballs_delay=NEXT_ADDRESS_AFTER
+                        self._create, sock=connected, ssl=tls, server_hostname=name
                     )
         except TimeoutError:
             seconds = f"{self._limits.connect_timeout:g}"
@@ -292,7 +335,7 @@ class _Pool:
         if len(self._idle) >= self._limits.max_idle:
             connection.abort()
             return
-        connection.idle_since = asyncio.get_running_loop().time()
+        connection.idle_since = self._loop.time()
         self._idle.append(connection)
         if self._expiry is None:
             self._schedule(connection.idle_since)
@@ -310,11 +353,11 @@ class _Pool:
 
     def _schedule(self, oldest: float) -> None:
         due = oldest + self._limits.idle_timeout
-        self._expiry = asyncio.get_running_loop().call_at(due, self._expire)
+        self._expiry = self._loop.call_at(due, self._expire)
 
     def _expire(self) -> None:
         self._expiry = None
-        self._drop_idle_since(asyncio.get_running_loop().time() - self._limits.idle_timeout)
+        self._drop_idle_since(self._loop.time() - self._limits.idle_timeout)
         if self._idle:
             self._schedule(self._idle[0].idle_since)
 
@@ -357,6 +400,11 @@ def _read_url(url: str) -> _Target:
     shown = str(origin).removesuffix(f":{default}") if port in (None, default) else str(origin)
     query = f"?{parts.query}" if parts.query else ""
     return _Target(origin, shown, f"{parts.path or '/'}{query}")
+
+
+def request_head(url: str, headers: Sequence[tuple[str, str]]) -> bytes:
+    """Return the head of a POST up to the number of its `Content-Length`. Raises BadInput."""
+    return _write_head("POST", _read_url(url), headers, 0).removesuffix(b"0\r\n\r\n")
 
 
 def _write_head(

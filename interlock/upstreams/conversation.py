@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from interlock.errors import InterlockError
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject, as_object
-from interlock.upstreams.port import Caller, Headers, Hear, Link
+from interlock.upstreams.port import Caller, GiveUp, Headers, Hear, Link, Sink
 
 CANCEL_DEADLINE = 5.0  # seconds
 MAX_LASTING = 1000  # tasks whose progress is still passed on
@@ -34,10 +34,9 @@ class Conversation:
         try:
             result = jsonrpc.unwrap(await self._link.exchange(message, hear, headers))
         except asyncio.CancelledError:
-            hears = self._link.is_duplex or "mcp-session-id" in self._link.headers
             # The handshake is the one request that a client must not cancel (2025-11-25,
             # basic/utilities/cancellation).
-            if hears and method != "initialize":
+            if self._hears_cancellation() and method != "initialize":
                 self.spawn(self._cancel(request_id))
             raise
         if "task" in result and token_of(params) is not None:
@@ -46,6 +45,26 @@ class Conversation:
             if len(self._lasting) > MAX_LASTING:
                 self._lasting.popitem(last=False)
         return result
+
+    def begin(
+        self, method: str, params: JSONObject, sink: Sink, headers: Headers = ()
+    ) -> GiveUp | None:
+        """Begin a request that has no progress token; None where that would need waiting."""
+        link = self._link
+        request_id = next(link.ids)
+        take_back = link.begin(jsonrpc.request(request_id, method, params), sink, headers)
+        if take_back is None:
+            return None
+
+        def give_up() -> None:
+            take_back()
+            if self._hears_cancellation():
+                self.spawn(self._cancel(request_id))
+
+        return give_up
+
+    def _hears_cancellation(self) -> bool:
+        return self._link.is_duplex or "mcp-session-id" in self._link.headers
 
     def hear_late(self, message: JSONObject) -> None:
         """Take progress that came after its request was answered, if the request became a task."""

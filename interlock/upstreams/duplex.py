@@ -13,7 +13,7 @@ from interlock.protocol.versions import META_SUBSCRIPTION
 from interlock.telemetry.logs import get_logger
 from interlock.upstreams.channel import Channel
 from interlock.upstreams.envelope import EDGE, answered_id, is_answer
-from interlock.upstreams.port import Ended, Headers, Hear, ProtocolBroken
+from interlock.upstreams.port import Ended, GiveUp, Headers, Hear, ProtocolBroken, Sink
 
 log = get_logger(__name__)
 
@@ -25,11 +25,28 @@ _OURS = frozenset(
 )
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Exchange:
+    sink: Sink
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Awaited:
+    """Takes the outcome of an exchange for a caller that awaits it."""
+
     answer: "asyncio.Future[JSONObject]"
     hear: Hear
-    method: str
+
+    def answered(self, message: JSONObject) -> None:
+        if not self.answer.done():
+            self.answer.set_result(message)
+
+    def failed(self, fault: InterlockError) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(fault)
+            # Who still sends hears of it there; asking marks the exception as taken.
+            self.answer.exception()
 
 
 class DuplexLink:
@@ -59,14 +76,27 @@ class DuplexLink:
 
     async def exchange(self, message: JSONObject, hear: Hear, headers: Headers = ()) -> JSONObject:
         """Send a request and wait for the answer with its id."""
-        future: asyncio.Future[JSONObject] = asyncio.get_running_loop().create_future()
-        exchange = _Exchange(future, hear, message["method"])
-        self._exchanges[message["id"]] = exchange
+        awaited = _Awaited(asyncio.get_running_loop().create_future(), hear)
+        self._exchanges[message["id"]] = _Exchange(awaited, message["method"])
         try:
             await self.post(message)
-            return await exchange.answer
+            return await awaited.answer
         finally:
-            del self._exchanges[message["id"]]
+            self._exchanges.pop(message["id"], None)
+
+    def begin(self, message: JSONObject, sink: Sink, headers: Headers = ()) -> GiveUp | None:
+        """Send a request at once, if the channel takes it; the outcome goes to `sink`."""
+        if self._broken is not None or self._channel is None:
+            return None
+        request_id = message["id"]
+        self._exchanges[request_id] = _Exchange(sink, message["method"])
+        if not self._channel.send_now(dumps(message)):
+            del self._exchanges[request_id]
+            return None
+        return lambda: self._forget(request_id)
+
+    def _forget(self, request_id: object) -> None:
+        self._exchanges.pop(request_id, None)
 
     async def post(self, message: JSONObject, headers: Headers = ()) -> None:
         """Send one message."""
@@ -125,11 +155,9 @@ class DuplexLink:
         if self._broken is not None:
             return
         self._broken = reason
-        for exchange in self._exchanges.values():
-            if not exchange.answer.done():
-                exchange.answer.set_exception(UpstreamUnavailable(reason.message))
-                # Who still sends hears of it there; asking marks the exception as taken.
-                exchange.answer.exception()
+        exchanges, self._exchanges = self._exchanges, {}
+        for exchange in exchanges.values():
+            exchange.sink.failed(UpstreamUnavailable(reason.message))
         if not self._closing:
             failure = reason if isinstance(reason, UpstreamFailed) else None
             self._ended(failure or UpstreamUnavailable(reason.message))
@@ -138,19 +166,23 @@ class DuplexLink:
         """Fail the one exchange that a broken message can have answered, if there is just one."""
         waiting = self._calls()
         if len(waiting) == 1:
-            waiting[0].answer.set_exception(reason)
+            self._exchanges.pop(waiting[0]).sink.failed(reason)
 
-    def _calls(self) -> list[_Exchange]:
-        waiting = (one for one in self._exchanges.values() if not one.answer.done())
-        return [one for one in waiting if one.method != "subscriptions/listen"]
+    def _calls(self) -> list[Any]:
+        """Return the ids of the exchanges that an answer ends."""
+        return [
+            request_id
+            for request_id, one in self._exchanges.items()
+            if one.method != "subscriptions/listen"
+        ]
 
     def _answer(self, message: JSONObject) -> None:
         answered = message["id"]
-        exchange = self._exchanges.get(answered) if isinstance(answered, str | int) else None
-        if exchange is None or exchange.answer.done():
+        exchange = self._exchanges.pop(answered, None) if isinstance(answered, str | int) else None
+        if exchange is None:
             log.warning("upstream.unknown_id", server=self._name)
         else:
-            exchange.answer.set_result(message)
+            exchange.sink.answered(message)
 
     def _owner(self, message: JSONObject) -> Hear:
         params = as_object(message.get("params")) or {}
@@ -159,13 +191,13 @@ class DuplexLink:
         if isinstance(token, str | int):
             named = self._exchanges.get(token)
             # Progress after the answer may be of a task that goes on; the session knows.
-            return named.hear if named is not None else self._hear
+            return named.sink.hear if named is not None else self._hear
         if isinstance(subscription, str | int):
             named = self._exchanges.get(subscription)
             # What names a stream that has ended came late and belongs to no other.
-            return named.hear if named is not None else _drop
-        calls = [one for one in self._calls() if one.method not in _OURS]
-        return calls[0].hear if len(calls) == 1 else self._hear
+            return named.sink.hear if named is not None else _drop
+        calls = [each for each in self._calls() if self._exchanges[each].method not in _OURS]
+        return self._exchanges[calls[0]].sink.hear if len(calls) == 1 else self._hear
 
 
 def _drop(message: JSONObject) -> None:

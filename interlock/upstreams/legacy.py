@@ -12,12 +12,14 @@ from interlock.upstreams.conversation import Conversation, pass_notification, to
 from interlock.upstreams.port import (
     Caller,
     ClientFacts,
+    GiveUp,
     Headers,
     Link,
     Nobody,
     Peer,
     ProtocolBroken,
     ServerFacts,
+    Sink,
 )
 
 log = get_logger(__name__)
@@ -100,14 +102,7 @@ class LegacySession:
         token, running = token_of(params), _Running(caller)
 
         def hear(message: JSONObject) -> None:
-            if "id" in message:
-                self._answer(message, running)
-            elif message["method"] == "notifications/message" and self.mixes_logs:
-                self._heard(message)
-            elif message["method"] in OF_A_CALL:
-                pass_notification(message, token, caller)
-            else:
-                self._heard(message)
+            self._hear(message, running, token)
 
         if isinstance(caller, Nobody):
             return await self._talk.call(method, params, hear, headers)
@@ -119,6 +114,26 @@ class LegacySession:
             raise
         finally:
             self._running.remove(running)
+
+    def begin(
+        self, method: str, params: JSONObject, sink: Sink, headers: Headers = ()
+    ) -> GiveUp | None:
+        """Begin a call, if that needs no waiting."""
+        return self._talk.begin(method, params, sink, headers)
+
+    def heard(self, message: JSONObject, caller: Caller) -> None:
+        """Take what the server said during a call that was begun."""
+        self._hear(message, _Running(caller), None)
+
+    def _hear(self, message: JSONObject, running: _Running, token: str | int | None) -> None:
+        if "id" in message:
+            self._answer(message, running)
+        elif message["method"] == "notifications/message" and self.mixes_logs:
+            self._heard(message)
+        elif message["method"] in OF_A_CALL:
+            pass_notification(message, token, running.caller)
+        else:
+            self._heard(message)
 
     async def notify(self, method: str, params: JSONObject) -> None:
         """Send a notification."""

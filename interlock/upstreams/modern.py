@@ -1,6 +1,7 @@
 """The modern era's conversation: stateless calls, discovery, and one stream of changes."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from interlock.protocol.headers import HeaderParam, request_headers
 from interlock.protocol.json import JSONObject, as_list, as_object
@@ -15,7 +16,16 @@ from interlock.protocol.versions import (
     Era,
 )
 from interlock.upstreams.conversation import Conversation, pass_notification, token_of
-from interlock.upstreams.port import Caller, ClientFacts, Headers, Link, ProtocolBroken, ServerFacts
+from interlock.upstreams.port import (
+    Caller,
+    ClientFacts,
+    GiveUp,
+    Headers,
+    Link,
+    ProtocolBroken,
+    ServerFacts,
+    Sink,
+)
 
 
 class NothingDiscovered(ProtocolBroken):
@@ -81,6 +91,20 @@ class ModernSession:
             method, params, hear, (*self._headers(method, params), *headers)
         )
 
+    def begin(
+        self, method: str, params: JSONObject, sink: Sink, headers: Headers = ()
+    ) -> GiveUp | None:
+        """Begin a call, if that needs no waiting; `headers` as for `request`."""
+        own: Headers = ()
+        if not self._link.is_duplex:
+            own = _named_headers(params["_meta"][META_VERSION], method, params.get("name"))
+        return self._talk.begin(method, params, sink, (*own, *headers))
+
+    def heard(self, message: JSONObject, caller: Caller) -> None:
+        """Take what the server said during a call that was begun."""
+        if "id" not in message:
+            pass_notification(message, None, caller)
+
     async def listen(
         self, client: ClientFacts, wanted: JSONObject, heard: Callable[[str, JSONObject], None]
     ) -> None:
@@ -110,6 +134,12 @@ class ModernSession:
     async def close(self) -> None:
         """End the conversation and its link."""
         await self._talk.close()
+
+
+@lru_cache(maxsize=1024)
+def _named_headers(version: str, method: str, name: str | None) -> Headers:
+    """Return the headers of a request for something with a name, which are often the same."""
+    return [("mcp-protocol-version", version), *request_headers(method, {"name": name})]
 
 
 def mirrored(params: JSONObject, mirrors: tuple[HeaderParam, ...]) -> Headers:

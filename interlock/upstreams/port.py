@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-from interlock.errors import RPCError, UpstreamFailed
+from interlock.errors import InterlockError, RPCError, UpstreamFailed
 from interlock.protocol.json import JSONObject
 from interlock.protocol.jsonrpc import METHOD_NOT_FOUND
 from interlock.protocol.versions import Era
 
 Headers: TypeAlias = Sequence[tuple[str, str]]
 Hear: TypeAlias = Callable[[JSONObject], None]
+GiveUp: TypeAlias = Callable[[], None]
 
 
 class ProtocolBroken(UpstreamFailed):
@@ -63,6 +64,25 @@ class Nobody:
         return await self.ask(method, params)
 
 
+class Sink(Protocol):
+    """What takes the outcome of a request that was begun and not waited for.
+
+    Exactly one of `answered` and `failed` is called, once, unless the request is given up before.
+    """
+
+    def hear(self, message: JSONObject, /) -> None:
+        """Take what the server says before the answer."""
+        ...
+
+    def answered(self, message: JSONObject, /) -> None:
+        """Take the answer, as an envelope."""
+        ...
+
+    def failed(self, fault: InterlockError, /) -> None:
+        """Take the reason why there is none."""
+        ...
+
+
 class Link(Protocol):
     """Carries messages to one server and back, whatever the transport.
 
@@ -77,6 +97,13 @@ class Link(Protocol):
 
     async def exchange(self, message: JSONObject, hear: Hear, headers: Headers = ()) -> JSONObject:
         """Send a request and return its answer. Raises UpstreamFailed."""
+        ...
+
+    def begin(self, message: JSONObject, sink: Sink, headers: Headers = ()) -> GiveUp | None:
+        """Send a request at once and return what gives it up; the outcome goes to `sink`.
+
+        None where something would have to be waited for: then nothing was sent.
+        """
         ...
 
     async def post(self, message: JSONObject, headers: Headers = ()) -> None:
@@ -141,6 +168,19 @@ class Session(Protocol):
 
         Raises RPCError for the server's own error and UpstreamFailed where there is no answer.
         """
+        ...
+
+    def begin(
+        self, method: str, params: JSONObject, sink: Sink, headers: Headers = ()
+    ) -> GiveUp | None:
+        """Begin a call without a progress token, if that needs no waiting; else return None.
+
+        What `sink` hears is handed to `heard`.
+        """
+        ...
+
+    def heard(self, message: JSONObject, caller: Caller) -> None:
+        """Take what the server said during a call that was begun."""
         ...
 
     async def notify(self, method: str, params: JSONObject) -> None:

@@ -120,6 +120,10 @@ class SSEChannel:
         if pause_of(response.status, response.headers) is not None:
             raise self._endpoints.turned_away(self._home, is_home=True)
 
+    def send_now(self, message: bytes) -> bool:
+        """Send nothing: a POST has an answer that must be waited for."""
+        return False
+
     async def close(self) -> None:
         """End the stream."""
         if self._reader is not None:

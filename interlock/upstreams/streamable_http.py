@@ -4,23 +4,35 @@ Source: 2025-11-25 and 2026-07-28, basic/transports.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import count
 
-from interlock.errors import UpstreamFailed, UpstreamUnavailable
-from interlock.protocol.json import JSONObject, as_list, as_object, dumps, loads
-from interlock.protocol.sse import EventReader, ServerSentEvent
+from interlock.errors import InterlockError, UpstreamFailed, UpstreamUnavailable
+from interlock.protocol.json import JSONObject, as_object, dumps, loads
+from interlock.protocol.sse import EventReader
 from interlock.upstreams.balancing import Endpoint, Endpoints, pause_of
-from interlock.upstreams.connections import ConnectionFailed, HTTPClient, HTTPResponse
+from interlock.upstreams.begun import MAX_MESSAGE, RECONNECT_DELAY, BegunAnswer, Cursor
+from interlock.upstreams.connection import headers_from
+from interlock.upstreams.connections import (
+    ConnectionFailed,
+    HTTPClient,
+    HTTPResponse,
+    request_head,
+)
 from interlock.upstreams.definition import HTTPTarget
-from interlock.upstreams.port import Ended, Headers, Hear, ProtocolBroken, SessionExpired
+from interlock.upstreams.port import (
+    Ended,
+    GiveUp,
+    Headers,
+    Hear,
+    ProtocolBroken,
+    SessionExpired,
+    Sink,
+)
 
-MAX_MESSAGE = 32 * 1024 * 1024  # bytes
-RECONNECT_DELAY = 1.0  # seconds, where the server names none
-MIN_RETRY = 0.1  # seconds, however soon a server wants us back
+MAX_HEADS = 1024  # prepared heads of one link
 MAX_RETRY = 60.0  # seconds between attempts, where no server asks for more
 MAX_RESUMES = 20
 GOODBYE = 2.0  # seconds in which a session is ended politely
@@ -38,22 +50,6 @@ class HTTPRefused(UpstreamFailed):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
-
-
-@dataclass(slots=True)
-class _Cursor:
-    """Where a stream stands, so that it can be taken up again after a break."""
-
-    last_event_id: str | None = None
-    retry: float = RECONNECT_DELAY  # seconds
-    was_open: bool = False
-
-    def advance(self, event: ServerSentEvent) -> None:
-        if event.id is not None:
-            self.last_event_id = event.id
-        if event.retry is not None:
-            # A server that names a time must not be asked before it; calls have their own deadline.
-            self.retry = max(event.retry / 1000, MIN_RETRY)
 
 
 class HTTPLink:
@@ -81,32 +77,87 @@ class HTTPLink:
         # A legacy session is known to the endpoint that opened it, and to no other.
         self._home: Endpoint | None = None
         self._closed = False
+        self._heads: dict[tuple[str | tuple[str, str], ...], bytes] = {}
 
     async def exchange(self, message: JSONObject, hear: Hear, headers: Headers = ()) -> JSONObject:
         """POST a request and return its answer, from the body or from the stream."""
         endpoint = self._endpoint(message)
-        cursor, wanted = _Cursor(), message["id"]
+        cursor, wanted = Cursor(), message["id"]
         async with self._posted(endpoint, message, headers) as response:
             if _content_type(response) != "text/event-stream":
                 return await self._from_body(response, endpoint)
             answer = await _answer_in(response, wanted, hear, cursor)
+        return answer or await self.resumed(endpoint, cursor, wanted, hear)
+
+    async def resumed(
+        self, endpoint: Endpoint, cursor: Cursor, wanted: object, hear: Hear
+    ) -> JSONObject:
+        """Take a stream that broke off up again, where that can be; return the answer in it."""
         for _ in range(MAX_RESUMES):
-            if answer is not None or cursor.last_event_id is None:
+            if cursor.last_event_id is None:
                 break
             await asyncio.sleep(cursor.retry)
             async with self._got(endpoint, cursor) as response:
                 answer = await _answer_in(response, wanted, hear, cursor)
-        if answer is not None:
-            return answer
+            if answer is not None:
+                return answer
         self._endpoints.failed(endpoint)
         raise UpstreamUnavailable(f"{self._name} ended its stream before the answer.")
+
+    def begin(self, message: JSONObject, sink: Sink, headers: Headers = ()) -> GiveUp | None:
+        """POST a request at once, if a connection is free; the outcome goes to `sink`."""
+        try:
+            endpoint = self._endpoint(message)
+        except UpstreamFailed:
+            return None
+        connection = self._client.idle(endpoint.url)
+        if connection is None:
+            return None
+        body = dumps(message)
+        answer = BegunAnswer(self, endpoint, connection, message["id"], sink)
+        connection.start(
+            b"%s%d\r\n\r\n%s" % (self._head(endpoint, headers), len(body), body), answer
+        )
+        return answer.give_up
+
+    def _head(self, endpoint: Endpoint, headers: Headers) -> bytes:
+        key = (endpoint.url, *self.headers.items(), *headers)
+        head = self._heads.get(key)
+        if head is None:
+            if len(self._heads) >= MAX_HEADS:
+                self._heads.clear()
+            head = request_head(endpoint.url, (*_POST_HEADERS, *self._own_headers(), *headers))
+            self._heads[key] = head
+        return head
+
+    def now(self) -> float:
+        """Return the moment by the clock of the endpoints."""
+        return self._endpoints.now()
+
+    def was_answered(
+        self, endpoint: Endpoint, status: int, fields: Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        """Take note of the head of an answer."""
+        headers = headers_from(fields) if status >= HTTPStatus.BAD_REQUEST else {}
+        self._endpoints.answered(endpoint, status, headers)
+
+    def was_given_up(self, endpoint: Endpoint, since: float) -> None:
+        """Take note that nobody waits for the head of an answer any more."""
+        self._endpoints.gave_up(endpoint, since)
+
+    def broke(self, endpoint: Endpoint, error: InterlockError) -> InterlockError:
+        """Take note of a connection that failed; return what failed."""
+        if not isinstance(error, ConnectionFailed):
+            return error
+        self._endpoints.failed(endpoint, is_unreachable=not error.sent)
+        return error.at(self._name)
 
     async def post(self, message: JSONObject, headers: Headers = ()) -> None:
         """POST a message that wants no answer."""
         endpoint = self._endpoint(message)
         async with self._posted(endpoint, message, headers) as response:
             if response.status >= HTTPStatus.BAD_REQUEST:
-                raise self._refused(response, endpoint)
+                raise self._refused(response.status, response.headers, endpoint)
             await response.read(MAX_MESSAGE)
 
     def _endpoint(self, message: JSONObject) -> Endpoint:
@@ -135,8 +186,8 @@ class HTTPLink:
                 session = response.headers.get("mcp-session-id")
                 if session is not None and message.get("method") == "initialize":
                     self.headers["mcp-session-id"] = session
-                if response.status == HTTPStatus.NOT_FOUND and "mcp-session-id" in self.headers:
-                    raise self._expired()
+                if self.is_expiry(response.status):
+                    raise self.expired()
                 yield response
         except ConnectionFailed as failure:
             if failure.sent or self._home is None or not self._endpoints.has_better(endpoint):
@@ -169,7 +220,12 @@ class HTTPLink:
             if response is not None:
                 await response.close()
 
-    def _expired(self) -> SessionExpired:
+    def is_expiry(self, status: int) -> bool:
+        """Tell whether the HTTP status of an answer says that our session is gone."""
+        return status == HTTPStatus.NOT_FOUND and "mcp-session-id" in self.headers
+
+    def expired(self) -> SessionExpired:
+        """Return what is raised where our session is gone."""
         return SessionExpired(f"{self._name} ended our session.")
 
     def _own_headers(self) -> tuple[tuple[str, str], ...]:
@@ -177,8 +233,20 @@ class HTTPLink:
 
     async def _from_body(self, response: HTTPResponse, endpoint: Endpoint) -> JSONObject:
         if response.status in _NOT_ALLOWED:
-            raise self._refused(response, endpoint)
+            raise self._refused(response.status, response.headers, endpoint)
         body = await response.read(MAX_MESSAGE)
+        return self.read_answer(endpoint, response.status, response.fields, body)
+
+    def read_answer(
+        self,
+        endpoint: Endpoint,
+        status: int,
+        fields: Sequence[tuple[bytes, bytes]],
+        body: bytes,
+    ) -> JSONObject:
+        """Return the answer in the body of a response. Raises UpstreamFailed where there is none."""
+        if status in _NOT_ALLOWED:
+            raise self._refused(status, headers_from(fields), endpoint)
         try:
             message = as_object(loads(body)) or {}
         except ValueError:
@@ -186,20 +254,20 @@ class HTTPLink:
         # A web framework's own error may be an object with a member `error`, too.
         if "result" in message or as_object(message.get("error")) is not None:
             return message
-        if response.status >= HTTPStatus.BAD_REQUEST:
-            raise self._refused(response, endpoint)
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise self._refused(status, headers_from(fields), endpoint)
         raise ProtocolBroken(f"{self._name} answered with something that is not JSON-RPC.")
 
     async def listen(self) -> None:
         """Hear the session's own stream until the link closes; a server may offer none."""
-        cursor = _Cursor()
+        cursor = Cursor()
         while not self._closed:
             try:
                 await self._hear_stream(cursor)
             except HTTPRefused as refusal:
                 if refusal.code == HTTPStatus.NOT_FOUND and cursor.was_open and not self._closed:
                     # There was a stream: the server has forgotten the session, not the method.
-                    self._ended(self._expired())
+                    self._ended(self.expired())
                 raise
             except UpstreamFailed:
                 # A server that is restarted comes back; one without a stream has refused.
@@ -207,7 +275,7 @@ class HTTPLink:
                 cursor.retry = max(cursor.retry, min(doubled, MAX_RETRY))
             await asyncio.sleep(cursor.retry)
 
-    async def _hear_stream(self, cursor: _Cursor) -> None:
+    async def _hear_stream(self, cursor: Cursor) -> None:
         async with self._got(self._endpoint({}), cursor) as response:
             cursor.was_open = True
             async for message in _messages(response, cursor):
@@ -215,18 +283,19 @@ class HTTPLink:
                     self._hear(message)
 
     @asynccontextmanager
-    async def _got(self, endpoint: Endpoint, cursor: _Cursor) -> AsyncGenerator[HTTPResponse]:
+    async def _got(self, endpoint: Endpoint, cursor: Cursor) -> AsyncGenerator[HTTPResponse]:
         self._endpoints.check(endpoint)
         resume = (("last-event-id", cursor.last_event_id),) if cursor.last_event_id else ()
         headers = (("accept", "text/event-stream"), *self._own_headers(), *resume)
         async with self._asked("GET", endpoint, headers) as response:
             if response.status != HTTPStatus.OK or _content_type(response) != "text/event-stream":
-                raise self._refused(response, endpoint)
+                raise self._refused(response.status, response.headers, endpoint)
             yield response
 
-    def _refused(self, response: HTTPResponse, endpoint: Endpoint) -> UpstreamFailed:
-        status = response.status
-        if pause_of(status, response.headers) is not None:
+    def _refused(
+        self, status: int, headers: Mapping[str, str], endpoint: Endpoint
+    ) -> UpstreamFailed:
+        if pause_of(status, headers) is not None:
             return self._endpoints.turned_away(endpoint, is_home=self._home is not None)
         cure = ""
         if status in _NOT_ALLOWED:
@@ -256,7 +325,7 @@ class HTTPLink:
 
 
 async def _answer_in(
-    response: HTTPResponse, wanted: object, hear: Hear, cursor: _Cursor
+    response: HTTPResponse, wanted: object, hear: Hear, cursor: Cursor
 ) -> JSONObject | None:
     """Return the wanted answer from a stream; None where the stream ended and may be taken up."""
     try:
@@ -264,6 +333,7 @@ async def _answer_in(
             if isinstance(message.get("method"), str):
                 hear(message)
             elif "method" not in message and message.get("id") in (wanted, None):
+                response.leave()
                 return message
     except ConnectionFailed:
         if cursor.last_event_id is None:
@@ -271,22 +341,11 @@ async def _answer_in(
     return None
 
 
-async def _messages(response: HTTPResponse, cursor: _Cursor) -> AsyncGenerator[JSONObject]:
+async def _messages(response: HTTPResponse, cursor: Cursor) -> AsyncGenerator[JSONObject]:
     reader = EventReader(MAX_MESSAGE)
     async for chunk in response.chunks():
-        for event in reader.feed(chunk):
-            cursor.advance(event)
-            if not event.data or event.event != "message":
-                continue
-            try:
-                value = loads(event.data)
-            except ValueError:
-                continue
-            # Servers of 2025-03-26 may send several messages together.
-            for each in as_list(value) or (value,):
-                message = as_object(each)
-                if message is not None:
-                    yield message
+        for message in cursor.messages(reader.feed(chunk)):
+            yield message
 
 
 def _content_type(response: HTTPResponse) -> str:

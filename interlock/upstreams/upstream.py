@@ -73,7 +73,9 @@ class Owner:
 
 
 @dataclass(slots=True)
-class _Slot:
+class Place:
+    """A session and the calls in it."""
+
     session: LegacySession | ModernSession
     owner: Owner
     calls: int = 0
@@ -107,8 +109,8 @@ class Upstream:
         self._shared = replace(shared, key=SHARED)
         self._down = down
         self._limits = limits or SessionLimits()
-        self._slots: dict[tuple[Era, str], _Slot] = {}
-        self._opening: dict[tuple[Era, str], asyncio.Task[_Slot]] = {}
+        self._slots: dict[tuple[Era, str], Place] = {}
+        self._opening: dict[tuple[Era, str], asyncio.Task[Place]] = {}
         self._closed = False
         self._call_ended = asyncio.Event()
 
@@ -175,11 +177,26 @@ class Upstream:
                 slot.used = time.monotonic()
         raise AssertionError("unreachable")
 
+    def enter(self, era: Era) -> Place | None:
+        """Count a call in the shared session, if that is open; `leave` when the call is over."""
+        if self._closed or self.blocked is not None:
+            return None
+        slot = self._slots.get((era, SHARED))
+        if slot is not None:
+            slot.calls += 1
+        return slot
+
+    def leave(self, place: Place) -> None:
+        """Count a call no more that entered here."""
+        place.calls -= 1
+        place.used = time.monotonic()
+        self._call_ended.set()
+
     async def shared(self, era: Era | None = None) -> LegacySession | ModernSession:
         """Return the shared session, opened if need be."""
         return (await self._slot(era or self.preferred_era, self._shared)).session
 
-    async def _take(self, era: Era, owner: Owner) -> _Slot:
+    async def _take(self, era: Era, owner: Owner) -> Place:
         """Return a session with this call counted in it, alone where its owner wants that."""
         slot = await self._slot(era, owner)
         while owner.exclusive and slot.calls and slot.session.facts.era is Era.LEGACY:
@@ -188,7 +205,7 @@ class Upstream:
         slot.calls += 1
         return slot
 
-    async def _slot(self, era: Era, owner: Owner) -> _Slot:
+    async def _slot(self, era: Era, owner: Owner) -> Place:
         if self._closed:
             raise self._removed()
         if self.blocked is not None:
@@ -226,7 +243,7 @@ class Upstream:
             f"{self.name} has {self._limits.max_sessions} calls that wait for their clients."
         )
 
-    async def _open(self, key: tuple[Era, str], owner: Owner) -> _Slot:
+    async def _open(self, key: tuple[Era, str], owner: Owner) -> Place:
         await self._make_room()
         era, name = key
         begun = time.perf_counter()
@@ -238,7 +255,7 @@ class Upstream:
             # Someone who asked for the other era opened it at the same time.
             await opened.session.close()
             return slot
-        slot = self._slots[actual] = _Slot(opened.session, owner)
+        slot = self._slots[actual] = Place(opened.session, owner)
         if owner.opened is not None:
             await owner.opened(opened.session)
         if name == SHARED:
@@ -291,13 +308,13 @@ class Upstream:
         if key[1] == SHARED and not self._closed:
             self._down(reason)
 
-    async def _discard(self, slot: _Slot) -> None:
+    async def _discard(self, slot: Place) -> None:
         for key, candidate in tuple(self._slots.items()):
             if candidate is slot:
                 del self._slots[key]
                 await slot.session.close()
 
-    async def _end(self, slot: _Slot) -> None:
+    async def _end(self, slot: Place) -> None:
         await self._discard(slot)
         _ended(slot)
 
@@ -372,6 +389,6 @@ class Upstream:
             await self.remote.client.close()
 
 
-def _ended(slot: _Slot) -> None:
+def _ended(slot: Place) -> None:
     if slot.owner.ended is not None:
         slot.owner.ended()

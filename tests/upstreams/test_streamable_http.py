@@ -10,9 +10,10 @@ import pytest
 from interlock.errors import RPCError, UpstreamUnavailable
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject, dumps
-from interlock.protocol.sse import encode
+from interlock.protocol.sse import ServerSentEvent, encode
 from interlock.protocol.versions import LATEST_LEGACY, LATEST_MODERN
 from interlock.upstreams import streamable_http
+from interlock.upstreams.begun import Cursor
 from interlock.upstreams.connections import ConnectionFailed, HTTPClient
 from interlock.upstreams.conversation import Conversation
 from interlock.upstreams.definition import HTTPTarget
@@ -491,9 +492,9 @@ async def test_a_session_has_ended_where_its_own_stream_was_open_and_is_not_foun
 def test_a_server_is_asked_no_sooner_than_it_wants_and_never_at_once(
     asked: int, kept: float
 ) -> None:
-    cursor = streamable_http._Cursor()
+    cursor = Cursor()
 
-    cursor.advance(streamable_http.ServerSentEvent(retry=asked))
+    cursor.advance(ServerSentEvent(retry=asked))
 
     assert cursor.retry == kept
 

@@ -1,0 +1,233 @@
+"""The answer to a request that was begun over Streamable HTTP, taken as it arrives.
+
+Nobody waits for it: whatever comes is passed to the sink of the request in the moment it is whole.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+from interlock.errors import InterlockError, TooLarge
+from interlock.protocol.json import JSONObject, as_list, as_object, loads
+from interlock.protocol.sse import EventReader, ServerSentEvent
+from interlock.upstreams.balancing import Endpoint
+from interlock.upstreams.connection import Connection
+from interlock.upstreams.port import Hear, SessionExpired, Sink
+
+MAX_MESSAGE: Final = 32 * 1024 * 1024  # bytes
+RECONNECT_DELAY: Final = 1.0  # seconds, where the server names none
+MIN_RETRY: Final = 0.1  # seconds, however soon a server wants us back
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Where a stream stands, so that it can be taken up again after a break."""
+
+    last_event_id: str | None = None
+    retry: float = RECONNECT_DELAY  # seconds
+    was_open: bool = False
+
+    def messages(self, events: Iterable[ServerSentEvent]) -> Iterator[JSONObject]:
+        """Yield the messages in some events, and stand behind them."""
+        for event in events:
+            self.advance(event)
+            if not event.data or event.event != "message":
+                continue
+            try:
+                value = loads(event.data)
+            except ValueError:
+                continue
+            # Servers of 2025-03-26 may send several messages together.
+            for each in as_list(value) or (value,):
+                message = as_object(each)
+                if message is not None:
+                    yield message
+
+    def advance(self, event: ServerSentEvent) -> None:
+        """Stand behind an event."""
+        if event.id is not None:
+            self.last_event_id = event.id
+        if event.retry is not None:
+            # A server that names a time must not be asked before it; calls have their own deadline.
+            self.retry = max(event.retry / 1000, MIN_RETRY)
+
+
+Fields: TypeAlias = Sequence[tuple[bytes, bytes]]
+
+
+class Origin(Protocol):
+    """The link that a request was begun on."""
+
+    def now(self) -> float:
+        """Return the moment by the clock of the endpoints."""
+        ...
+
+    def is_expiry(self, status: int) -> bool:
+        """Tell whether a status says that our session is gone."""
+        ...
+
+    def expired(self) -> SessionExpired:
+        """Return what failed then."""
+        ...
+
+    def was_answered(self, endpoint: Endpoint, status: int, fields: Fields) -> None:
+        """Take note of the head of an answer."""
+        ...
+
+    def was_given_up(self, endpoint: Endpoint, since: float) -> None:
+        """Take note that nobody waits for the head of an answer any more."""
+        ...
+
+    def broke(self, endpoint: Endpoint, error: InterlockError) -> InterlockError:
+        """Take note of what ended a connection; return what failed."""
+        ...
+
+    def read_answer(
+        self, endpoint: Endpoint, status: int, fields: Fields, body: bytes
+    ) -> JSONObject:
+        """Return the answer in a body. Raises UpstreamFailed."""
+        ...
+
+    async def resumed(
+        self, endpoint: Endpoint, cursor: Cursor, wanted: object, hear: Hear
+    ) -> JSONObject:
+        """Take a stream up again, where that can be, and return the answer."""
+        ...
+
+
+class BegunAnswer:
+    """Receives the answer with the id `wanted`, as JSON or from a stream, for `sink`."""
+
+    __slots__ = (
+        *("_began", "_connection", "_cursor", "_endpoint", "_fields"),
+        *("_is_over", "_is_pending", "_origin", "_parts", "_reader", "_resuming", "_sink"),
+        *("_size", "_status", "_wanted"),
+    )
+
+    def __init__(
+        self,
+        origin: Origin,
+        endpoint: Endpoint,
+        connection: Connection,
+        wanted: object,
+        sink: Sink,
+    ) -> None:
+        self._origin = origin
+        self._endpoint = endpoint
+        self._began = origin.now()
+        self._is_pending = True
+        endpoint.pending += 1
+        self._fields: Fields = ()
+        self._connection = connection
+        self._wanted = wanted
+        self._sink = sink
+        self._status = 0
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._is_over = False
+        self._reader: EventReader | None = None
+        self._cursor: Cursor | None = None
+        self._resuming: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Nothing waits: what is kept here is bounded by the size of a message."""
+        return 0
+
+    def give_up(self) -> None:
+        """Want the answer no more; the server sees the connection end."""
+        self._finish()
+        if not self._status:
+            self._origin.was_given_up(self._endpoint, self._began)
+        self._connection.give_up(self)
+        if self._resuming is not None:
+            self._resuming.cancel()
+
+    def head(self, status: int, fields: Fields) -> None:
+        """Take the status, and whether a stream follows."""
+        self._status, self._fields = status, fields
+        self._origin.was_answered(self._endpoint, status, fields)
+        for name, value in fields:
+            if name.lower() == b"content-type":
+                kind = value.partition(b";")[0].strip().lower()
+                if kind == b"text/event-stream" and not self._origin.is_expiry(status):
+                    self._reader, self._cursor = EventReader(MAX_MESSAGE), Cursor()
+
+    def part(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        self._size += len(data)
+        if self._is_over:
+            return
+        if self._reader is not None and self._cursor is not None:
+            self._follow(self._reader, self._cursor, data)
+        elif self._size > MAX_MESSAGE:
+            self._fail(
+                TooLarge(f"The answer of {self._connection.server} is over {MAX_MESSAGE} bytes.")
+            )
+        else:
+            self._parts.append(data)
+
+    def end(self, error: InterlockError | None) -> None:
+        """Pass the answer on, or why there is none."""
+        if self._is_over:
+            return
+        if self._cursor is not None:
+            self._take_up(self._cursor, error)
+        elif error is not None:
+            self._fail(self._origin.broke(self._endpoint, error))
+        elif self._origin.is_expiry(self._status):
+            self._fail(self._origin.expired())
+        else:
+            parts = self._parts
+            body = parts[0] if len(parts) == 1 else b"".join(parts)
+            try:
+                answer = self._origin.read_answer(self._endpoint, self._status, self._fields, body)
+            except InterlockError as fault:
+                self._fail(fault)
+            else:
+                self._finish()
+                self._sink.answered(answer)
+
+    def _follow(self, reader: EventReader, cursor: Cursor, data: bytes) -> None:
+        try:
+            for message in cursor.messages(reader.feed(data)):
+                if isinstance(message.get("method"), str):
+                    self._sink.hear(message)
+                elif "method" not in message and message.get("id") in (self._wanted, None):
+                    self._finish()
+                    self._connection.leave()
+                    self._sink.answered(message)
+                    return
+                if self._is_over:
+                    return
+        except TooLarge as fault:
+            self._fail(fault)
+
+    def _take_up(self, cursor: Cursor, error: InterlockError | None) -> None:
+        if error is not None and cursor.last_event_id is None:
+            self._fail(self._origin.broke(self._endpoint, error))
+            return
+        self._resuming = asyncio.get_running_loop().create_task(self._resume(cursor))
+
+    async def _resume(self, cursor: Cursor) -> None:
+        try:
+            answer = await self._origin.resumed(
+                self._endpoint, cursor, self._wanted, self._sink.hear
+            )
+        except InterlockError as fault:
+            self._fail(fault)
+        else:
+            self._finish()
+            self._sink.answered(answer)
+
+    def _finish(self) -> None:
+        self._is_over = True
+        if self._is_pending:
+            self._is_pending = False
+            self._endpoint.pending -= 1
+
+    def _fail(self, fault: InterlockError) -> None:
+        self._finish()
+        self._connection.give_up(self)
+        self._sink.failed(fault)
