@@ -11,6 +11,7 @@ from interlock.gateway.bridging import Bridge
 from interlock.gateway.changes import Changes, Subscriptions
 from interlock.gateway.clients import ClientSessions
 from interlock.gateway.entry import Entry
+from interlock.gateway.fast_lane import FastLane
 from interlock.gateway.handover import Handover
 from interlock.gateway.ledger import Ledger
 from interlock.gateway.legacy import LegacyClients
@@ -18,6 +19,7 @@ from interlock.gateway.legacy_sse import LegacySSE
 from interlock.gateway.listening import Listening
 from interlock.gateway.modern import ModernClients
 from interlock.gateway.parking import Parking
+from interlock.gateway.perimeter import allowed_hosts
 from interlock.gateway.pipeline import Pipeline
 from interlock.gateway.routes import Endpoints
 from interlock.gateway.streamable_http import StreamableHTTP
@@ -55,6 +57,7 @@ class DataPlane:
     ledger: Ledger
     calls: CallMetrics
     otlp: Collector | None
+    lane: FastLane
 
     def end_streams(self) -> None:
         """Let every open stream end, so that a shutdown need not wait for its clients."""
@@ -144,6 +147,10 @@ async def open_data_plane(
         LegacySSE(entry, legacy, handover, keep_alive=keep_alive),
         registry.place_of,
     )
+    hosts = allowed_hosts(settings.host, settings.public_url, settings.allowed_hosts)
+    lane = FastLane(
+        entry, ground.keys, endpoints, legacy, handover, hosts=hosts, is_traced=otlp is not None
+    )
     plane = DataPlane(
         settings,
         station,
@@ -157,6 +164,7 @@ async def open_data_plane(
         ledger,
         calls,
         otlp,
+        lane,
     )
     house = asyncio.create_task(plane.keep_house(ground), name="housekeeping")
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from interlock.gateway.fast_lane import FastLane
 from interlock.gateway.listener import guarded_protocol
 from interlock.settings import GatewaySettings
 
@@ -24,6 +25,11 @@ class Served(Protocol):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, /) -> None:
         """Serve one request."""
+        ...
+
+    @property
+    def lane(self) -> FastLane | None:
+        """The fast lane, once the application is open."""
         ...
 
     def end_streams(self) -> None:
@@ -80,7 +86,7 @@ def uvicorn_config(settings: GatewaySettings, program: Served) -> uvicorn.Config
     """Return how the port is served."""
     return uvicorn.Config(
         program,
-        http=guarded_protocol(settings),
+        http=guarded_protocol(settings, program.lane),
         ws="none",
         lifespan="off",
         log_config=None,

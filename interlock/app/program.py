@@ -29,6 +29,7 @@ from interlock.exports import api as exports_api
 from interlock.exports import source_api
 from interlock.gateway.catalogue import GATEWAY
 from interlock.gateway.entry import client_of
+from interlock.gateway.fast_lane import FastLane
 from interlock.gateway.handover import KEEPER, Handover
 from interlock.gateway.perimeter import is_loopback
 from interlock.gateway.relay import Relay
@@ -203,6 +204,11 @@ class Program:
         if self._app is None:
             raise Unavailable("Interlock is not open yet.")
         await self._app(scope, receive, send)
+
+    @property
+    def lane(self) -> FastLane | None:
+        """The fast lane, once the program is open."""
+        return self._plane.lane if self._plane is not None else None
 
     def end_streams(self) -> None:
         """Let every open stream end, before a shutdown waits for what is under way."""

@@ -17,6 +17,7 @@ from interlock.app.ground import join_ground
 from interlock.app.observation import observe
 from interlock.app.sockets import Doors
 from interlock.errors import InterlockError, Unavailable
+from interlock.gateway.fast_lane import FastLane
 from interlock.gateway.handover import KEEPER
 from interlock.gateway.http import ClientGone, headers_of, read_body, send_body
 from interlock.gateway.perimeter import is_loopback
@@ -79,6 +80,11 @@ class WorkerProgram:
             await error_response(scope, fault)(scope, receive, send)
         except ClientGone:
             return
+
+    @property
+    def lane(self) -> FastLane | None:
+        """The fast lane, once the program is open."""
+        return self._plane.lane if self._plane is not None else None
 
     def end_streams(self) -> None:
         """Let every open stream end, before a shutdown waits for what is under way."""

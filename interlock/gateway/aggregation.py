@@ -153,7 +153,13 @@ class _Merge:
                 continue
             target = Target(server, name)
             if kind == "tools":
-                target = server.tool(name, mirrors, is_repeatable=is_repeatable_tool(item))
+                task = (as_object(item.get("execution")) or {}).get("taskSupport")
+                target = server.tool(
+                    name,
+                    mirrors,
+                    is_repeatable=is_repeatable_tool(item),
+                    needs_task=task == "required",
+                )
             exposed = self._exposed(full, name, targets, kind)
             targets[exposed] = target
             hidden[full] = target

@@ -66,11 +66,9 @@ class Bridge:
                 return to_legacy(await self._rounds(call, target, params))
             return to_modern(await self._parked(call, target, params), call, target.server)
         except RPCError as error:
-            if call.era is Era.MODERN and error.code == LEGACY_RESOURCE_NOT_FOUND:
-                raise RPCError(jsonrpc.INVALID_PARAMS, error.message, error.data) from None
-            if call.era is Era.MODERN and error.code == LEGACY_URL_REQUIRED:
-                return url_required(call.method, call.client.capabilities, error)
-            raise
+            if call.era is Era.LEGACY:
+                raise
+            return modern_error(call.method, call.client.capabilities, error)
 
     async def _direct(
         self, call: Call, target: Target, params: JSONObject, headers: Headers
@@ -144,7 +142,7 @@ class Bridge:
         wanted = level if isinstance(level, str) else None
         old = without_modern(params)
         caller = Askable(parked, call.method, call.client.capabilities)
-        work = _as_task if _needs_task(call, target) else None
+        work = _as_task if target.needs_task and call.method == "tools/call" else None
         return await _request(call, target, old, caller, wanted, work=work)
 
 
@@ -216,17 +214,6 @@ _Work: TypeAlias = Callable[
 ]
 
 
-def _needs_task(call: Call, target: Target) -> bool:
-    """Tell whether a legacy server makes this call as a task or not at all."""
-    if call.method != "tools/call" or target.server.catalogue is None:
-        return False
-    return any(
-        (as_object(tool.get("execution")) or {}).get("taskSupport") == "required"
-        for tool in target.server.catalogue.items.get("tools", ())
-        if tool.get("name") == target.name
-    )
-
-
 async def _as_task(
     session: LegacySession | ModernSession, params: JSONObject, caller: Caller
 ) -> JSONObject:
@@ -274,6 +261,15 @@ def _owner(call: Call, server: ServerEntry, *, wants_logs: bool) -> Owner | None
     mark = signature(call.client.capabilities)
     key = f"pool:{principal.kind}:{principal.id}:{mark}"
     return Owner(key, call.client, Nobody(), exclusive=True)
+
+
+def modern_error(method: str, capabilities: JSONObject, error: RPCError) -> JSONObject:
+    """Raise a server's error as the modern era has it, or return the result that it became."""
+    if error.code == LEGACY_RESOURCE_NOT_FOUND:
+        raise RPCError(jsonrpc.INVALID_PARAMS, error.message, error.data) from None
+    if error.code == LEGACY_URL_REQUIRED:
+        return url_required(method, capabilities, error)
+    raise error
 
 
 def _binding(call: Call, target: Target, params: JSONObject) -> bytes:

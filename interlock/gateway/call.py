@@ -90,7 +90,8 @@ class Trace:
         return fault
 
 
-@dataclass(frozen=True, slots=True)
+# Nobody changes a call; but one is made for every request, and frozen that takes far longer.
+@dataclass(slots=True)
 class Call:
     """One request of a client. `session` and `own` are its where it is of the legacy era."""
 

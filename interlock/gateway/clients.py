@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from itertools import count
+from typing import Protocol
 
 from interlock.errors import NotFound, RPCError, TooMany
 from interlock.gateway.questions import check_askable
@@ -27,6 +28,13 @@ def is_at_least(level: object, minimum: str) -> bool:
     """Tell whether a log message of `level` is wanted by who asked for `minimum` and above."""
     known = level in LOG_LEVELS
     return not known or LOG_LEVELS.index(str(level)) >= LOG_LEVELS.index(minimum)
+
+
+class UnderWay(Protocol):
+    """A call that is being answered."""
+
+    def cancel(self) -> object:
+        """Give it up."""
 
 
 class ClientSession:
@@ -55,7 +63,7 @@ class ClientSession:
         self.used = time.monotonic()
         self.standalone = only or Stream(STANDALONE, is_resumable=True, capacity=1000)
         self.subscriptions: set[tuple[str, str]] = set()
-        self.calls: dict[jsonrpc.RequestId, asyncio.Task[None]] = {}
+        self.calls: dict[jsonrpc.RequestId, UnderWay] = {}
         self._streams: dict[str, Stream] = {}
         self._stream_ids = count(1)
         self._ask_ids = count(1)

@@ -25,12 +25,17 @@ async def within_deadline(
     except TimeoutError:
         if not clock.expired():
             raise
-        raise UpstreamTimeout(
-            f"{server} did not answer within {seconds:g} s; "
-            "a longer `timeout` in its configuration lets calls take longer."
-        ) from None
+        raise overdue(server, seconds) from None
     finally:
         watched.is_over = True
+
+
+def overdue(server: str, seconds: float) -> UpstreamTimeout:
+    """Return what is raised where a server has not answered in time."""
+    return UpstreamTimeout(
+        f"{server} did not answer within {seconds:g} s; "
+        "a longer `timeout` in its configuration lets calls take longer."
+    )
 
 
 class WatchedCaller:

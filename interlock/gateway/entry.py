@@ -59,11 +59,11 @@ class Entry:
         max_body: int,
     ) -> None:
         self.max_body = max_body
+        self.table = table
         self._identify = identify
-        self._table = table
         self._ledger = ledger
         self._acquaintance = acquaintance
-        self._limits = limits
+        self.limits = limits
 
     def trace(self, scope: Scope, transport: str) -> Trace:
         """Open the trace of a request; whatever becomes of it will be recorded."""
@@ -81,7 +81,7 @@ class Entry:
         trace.context = context_of(headers)
         if trace.context is not None:
             trace.trace_id = trace.context.trace_id
-        project = self._table().find(project_name)
+        project = self.table().find(project_name)
         trace.project = project.name if project is not None else project_name
         trace.found = (project.name if project is not None else "", "", "")
         trace.principal = principal = self._principal(headers, project)
@@ -96,11 +96,11 @@ class Entry:
 
     def take(self, arrival: Arrival) -> None:
         """Count a call of a caller before it costs anything. Raises RateLimited."""
-        self._limits.take(arrival.principal, arrival.project, arrival.address)
+        self.limits.take(arrival.principal, arrival.project, arrival.address)
 
     def take_session(self, arrival: Arrival) -> None:
         """Count a session that a caller opens. Raises RateLimited."""
-        self._limits.take_session(arrival.principal, arrival.address)
+        self.limits.take_session(arrival.principal, arrival.address)
 
     def _principal(self, headers: dict[str, str], project: ProjectEntry | None) -> Principal:
         authorization = headers.get("authorization")

@@ -60,6 +60,8 @@ class Handover:
 
     def of_view(self, view: View) -> int:
         """Return the process where all servers of an endpoint can be called."""
+        if self.is_alone:
+            return self.number
         return self._of_servers(view.servers)
 
     def home(self, view: View) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, MutableMapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
@@ -17,6 +18,8 @@ HeaderList: TypeAlias = Iterable[tuple[bytes, bytes]]
 
 MAX_LENGTH_DIGITS = 18
 MAX_DRAINED = 16 * 1024 * 1024  # bytes read on after a body was found too large
+# Pages of other sites are answered otherwise, so that no cache may mix the two up.
+VARY = (b"vary", b"Origin")
 JSON_TYPE = (b"content-type", b"application/json")
 SSE_HEADERS = (
     (b"content-type", b"text/event-stream"),
@@ -48,6 +51,24 @@ class MethodNotAllowed(BadInput):
     def __init__(self, message: str, *, allow: str = "POST") -> None:
         super().__init__(message)
         self.allow = allow
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the client can read."""
+
+    json: bool
+    sse: bool
+
+
+def accepted(headers: dict[str, str]) -> Accepted:
+    """Read what the client accepts; a client that does not say accepts everything."""
+    named = {part.partition(";")[0].strip() for part in headers.get("accept", "*/*").split(",")}
+    json = bool(named & {"application/json", "application/*", "*/*"})
+    sse = bool(named & {"text/event-stream", "text/*", "*/*"})
+    if not json and not sse:
+        raise NotAcceptable("Accept must name application/json and text/event-stream.")
+    return Accepted(json=json, sse=sse)
 
 
 class ClientGone(Exception):
@@ -101,10 +122,14 @@ async def _drain(receive: Receive) -> None:
             return
 
 
+def is_json(headers: dict[str, str]) -> bool:
+    """Tell whether the body is JSON."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+
+
 def check_content_type(headers: dict[str, str]) -> None:
     """Refuse a body that is not JSON. Raises UnsupportedMediaType."""
-    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json":
+    if not is_json(headers):
         raise UnsupportedMediaType("The body must be JSON, with Content-Type: application/json.")
 
 

@@ -37,17 +37,19 @@ _MODERN_ONLY = frozenset({"server/discover", "subscriptions/listen"})
 
 
 @dataclass(frozen=True, slots=True)
-class _StreamCaller:
+class StreamCaller:
     """A client that hears of its call on the stream of its answer, if it can read more there."""
 
     session: ClientSession
     stream: Stream
 
     def notify(self, method: str, params: JSONObject) -> None:
+        """Tell it of what it wants to hear."""
         if method != "notifications/message" or self.session.wants_log(params):
             self._stream().send(jsonrpc.notification(method, params))
 
     async def ask(self, method: str, params: JSONObject) -> JSONObject:
+        """Ask on the stream of the call."""
         return await self.session.ask(self._stream(), method, params)
 
     def _stream(self) -> Stream:
@@ -104,6 +106,10 @@ class LegacyClients:
         self._changes.add(listener)
         own.remember()
         return session, _initialized(arrival.view(session.client.capabilities), version)
+
+    def view_of(self, session: ClientSession) -> View:
+        """Return what the client of a session is shown now. Raises NotFound."""
+        return self._open[session.id].own.view()
 
     async def close(self, session: ClientSession) -> None:
         """End a session, and its own sessions with servers."""
@@ -213,7 +219,7 @@ class LegacyClients:
             client=session.client,
             method=request.method,
             params=params,
-            caller=_StreamCaller(session, to),
+            caller=StreamCaller(session, to),
             trace=trace,
             session=session,
             own=own,

@@ -6,8 +6,16 @@ No ASGI server has both, and without them a few thousand dripping connections ho
 import asyncio
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
+from interlock.gateway.fast_call import FastCall
+from interlock.gateway.fast_lane import FastLane
+from interlock.gateway.heads import split
+from interlock.gateway.http import JSON_TYPE, VARY, Scope
 from interlock.settings import GatewaySettings
 
 MAX_HEAD = 64 * 1024  # bytes
@@ -17,18 +25,18 @@ _REFUSAL = (
 )
 
 
-def guarded_protocol(settings: GatewaySettings) -> type[HttpToolsProtocol]:
-    """Return uvicorn's protocol with the deadlines of `settings`."""
-    return type(
-        "GuardedProtocol",
-        (_GuardedProtocol,),
-        {"header_timeout": settings.header_timeout, "body_timeout": settings.body_timeout},
-    )
+def guarded_protocol(
+    settings: GatewaySettings, lane: FastLane | None = None
+) -> type[HttpToolsProtocol]:
+    """Return uvicorn's protocol with the deadlines of `settings`; `lane` is tried first."""
+    members = {"header_timeout": settings.header_timeout, "body_timeout": settings.body_timeout}
+    return type("GuardedProtocol", (_GuardedProtocol,), {**members, "lane": lane})
 
 
 class _GuardedProtocol(HttpToolsProtocol):
     header_timeout: float
     body_timeout: float
+    lane: FastLane | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -38,6 +46,8 @@ class _GuardedProtocol(HttpToolsProtocol):
         self._head_size = 0
         self._is_too_large = False
         self._in_head = True
+        self._is_between = True  # no byte of the next request was read
+        self._quiet_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -48,6 +58,112 @@ class _GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        lane = self.lane
+        parts = split(data) if lane is not None and self._is_between and self._is_free else None
+        if lane is None or parts is None:
+            self._parse(data)
+            return
+        key, body = parts
+        call = lane.take(key, body, data, self)
+        if call is not None:
+            self._expect_nothing()
+            # It stands for the cycle that would answer, for all that looks at one.
+            self.cycle = cast("Any", call)
+            return
+        self._parse(data)
+        if self._is_between and not self.transport.is_closing():
+            lane.learn(key, cast("Scope", self.scope))
+
+    @property
+    def address(self) -> str:
+        """The client's host."""
+        return self.client[0] if self.client else ""
+
+    def answer(self, call: FastCall, status: int, body: bytes) -> None:
+        """Write a whole answer, and take the next request."""
+        call.response_complete = True
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        fields = [*self.server_state.default_headers, JSON_TYPE, VARY]
+        fields.append((b"x-request-id", call.trace.request_id.encode()))
+        fields.append((b"content-length", b"%d" % len(body)))
+        if not call.keep_alive:
+            fields.append((b"connection", b"close"))
+        head = b"".join(b"%s: %s\r\n" % field for field in fields)
+        self.transport.write(b"%s%s\r\n%s" % (STATUS_LINE[status], head, body))
+        if not call.keep_alive:
+            self.transport.close()
+        else:
+            self._next()
+
+    def replay(self, call: FastCall, data: bytes) -> bool:
+        """Let the general lane serve the request, unless another came meanwhile."""
+        if self.pipeline or not self._is_between or self.transport.is_closing():
+            return False
+        call.response_complete = True
+        self._parse(data)
+        return True
+
+    def carry_on(self, call: FastCall) -> None:
+        """Let the general lane deliver what a call still brings."""
+        lane = self.lane
+        if lane is None or self.transport.is_closing():
+            return
+        scope: Any = {**call.head.scope, "client": self.client, "server": self.server}
+        cycle = RequestResponseCycle(
+            scope=scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=False,
+            keep_alive=call.keep_alive,
+            on_response=self.on_response_complete,
+        )
+        cycle.more_body = False
+        self.cycle = cycle
+
+        async def deliver(scope: Any, receive: Any, send: Any) -> None:
+            await lane.carry_on(call, scope, receive, send)
+
+        self._start_asgi_task(cycle, cast("Any", deliver))
+
+    def _next(self) -> None:
+        """Serve the request that waits in line, or wait for one to come."""
+        self._quiet_since = self.loop.time()
+        if self.pipeline:
+            self.flow.resume_reading()
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        elif self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that has been quiet for long; the fast lane sets no timer per call."""
+        self.timeout_keep_alive_task = None
+        if not self._is_free or not self._is_between:
+            return
+        rest = self._quiet_since + self.timeout_keep_alive - self.loop.time()
+        if rest <= 0:
+            super().timeout_keep_alive_handler()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                rest, self.timeout_keep_alive_handler
+            )
+
+    @property
+    def _is_free(self) -> bool:
+        """Whether no request is being answered or waits for that."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        return (cycle is None or cycle.response_complete) and not self.pipeline
+
+    def _parse(self, data: bytes) -> None:
         if self._in_head:
             if self._deadline is None:
                 self._expect(self.header_timeout, "The headers were not complete in time.")
@@ -57,6 +173,7 @@ class _GuardedProtocol(HttpToolsProtocol):
             self._refuse(b"431 Request Header Fields Too Large", "The headers are too large.")
 
     def on_message_begin(self) -> None:
+        self._is_between = False
         self._head_size = 0
         super().on_message_begin()
 
@@ -88,10 +205,12 @@ class _GuardedProtocol(HttpToolsProtocol):
         if self._in_head:
             return
         self._in_head = True
+        self._is_between = True
         self._expect_nothing()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        self._quiet_since = self.loop.time()
         super().on_response_complete()
         if self._deadline is not None:
             # The clock of a request that waited in line begins with its turn.

@@ -65,7 +65,7 @@ def http_status(fault: InterlockError | RPCError) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _RequestCaller:
+class RequestCaller:
     """A client that hears, during its own request, what it asked to hear."""
 
     stream: Stream
@@ -73,6 +73,7 @@ class _RequestCaller:
     level: str | None
 
     def notify(self, method: str, params: JSONObject) -> None:
+        """Tell it of what it wants to hear."""
         if method in OF_CHANGES or (method == "notifications/progress" and not self.has_token):
             # Changes are told on the streams that ask for them, and on no call's own.
             return
@@ -83,6 +84,7 @@ class _RequestCaller:
         self.stream.send(jsonrpc.notification(method, params))
 
     async def ask(self, method: str, params: JSONObject) -> JSONObject:
+        """Refuse: nothing is asked of a client of this era."""
         raise RPCError(jsonrpc.METHOD_NOT_FOUND, f"{method} is not a request of this era.")
 
 
@@ -167,7 +169,7 @@ class ModernClients:
             client=client,
             method=message.method,
             params=message.params,
-            caller=_RequestCaller(to, token_of(message.params) is not None, level),
+            caller=RequestCaller(to, token_of(message.params) is not None, level),
             trace=trace,
             headers=arrival.headers,
         )

@@ -59,27 +59,29 @@ class Perimeter:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "http":
-            fault = self._fault(scope)
+            fault = refusal(scope, self._hosts)
             if fault is not None:
                 await send_failure(send, fault, None, new_request_id())
                 return
         await self._app(scope, receive, send)
 
-    def _fault(self, scope: Scope) -> Forbidden | None:
-        headers: list[tuple[bytes, bytes]] = scope["headers"]
-        hosts = [value for name, value in headers if name == b"host"]
-        if len(hosts) != 1 or _name(hosts[0].decode("latin-1")) not in self._hosts:
-            return HostRefused(
-                "This Host is not one of ours; set INTERLOCK_ALLOWED_HOSTS to the names "
-                "under which clients reach this address."
-            )
-        origins = (value.decode("latin-1") for name, value in headers if name == b"origin")
-        if any(_name(origin.partition("://")[2]) not in self._hosts for origin in origins):
-            return OriginRefused(
-                "Pages of this Origin may not call us; "
-                "add its host to INTERLOCK_ALLOWED_HOSTS to allow them."
-            )
-        return None
+
+def refusal(scope: Scope, hosts: frozenset[str]) -> Forbidden | None:
+    """Return why a request from outside `hosts` is refused, or None."""
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    named = [value for name, value in headers if name == b"host"]
+    if len(named) != 1 or _name(named[0].decode("latin-1")) not in hosts:
+        return HostRefused(
+            "This Host is not one of ours; set INTERLOCK_ALLOWED_HOSTS to the names "
+            "under which clients reach this address."
+        )
+    origins = (value.decode("latin-1") for name, value in headers if name == b"origin")
+    if any(_name(origin.partition("://")[2]) not in hosts for origin in origins):
+        return OriginRefused(
+            "Pages of this Origin may not call us; "
+            "add its host to INTERLOCK_ALLOWED_HOSTS to allow them."
+        )
+    return None
 
 
 def _name(host: str) -> str:

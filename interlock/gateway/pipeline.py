@@ -14,7 +14,6 @@ from interlock.gateway.table import ServerEntry, Target, View
 from interlock.gateway.task_lists import list_tasks
 from interlock.gateway.tasks import OF_ONE_TASK, Tasks, has_tasks
 from interlock.gateway.tracing import carry
-from interlock.identity.principal import Role
 from interlock.policy.access import may_call
 from interlock.policy.breaker import CircuitOpen
 from interlock.protocol import jsonrpc
@@ -82,7 +81,7 @@ class Pipeline:
 
     def _allow(self, call: Call) -> None:
         project_id = call.principal.project_id
-        if call.principal.role < Role.DEVELOPER and not call.principal.is_admin:
+        if not call.principal.may_call:
             raise Forbidden(
                 f"The role {call.principal.role.value} may read lists but not use them; "
                 f"ask an owner of the project for a developer's key (project {project_id})."

@@ -31,7 +31,7 @@ class Endpoints:
     def __init__(
         self, http: StreamableHTTP, sse: LegacySSE, place_of: Callable[[str], Place]
     ) -> None:
-        self._http = http
+        self.http = http
         self._sse = sse
         self._place_of = place_of
 
@@ -42,12 +42,17 @@ class Endpoints:
             return mcp["project"] not in RESERVED
         return any(pattern.fullmatch(path) for pattern in (_SSE, _UNIFIED, _PROXY))
 
+    def http_place(self, path: str) -> Place | None:
+        """Return the place of a Streamable HTTP endpoint by its main path; None for all others."""
+        found = _MCP.fullmatch(path)
+        return _place(found) if found is not None and found["project"] not in RESERVED else None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request whose path is ours."""
         path: str = scope["path"]
         found = _MCP.fullmatch(path)
         if found is not None:
-            await self._http(scope, receive, send, _place(found))
+            await self.http(scope, receive, send, _place(found))
             return
         found = _SSE.fullmatch(path)
         if found is not None:
@@ -66,7 +71,7 @@ class Endpoints:
         self, scope: Scope, receive: Receive, send: Send, place: Place, found: re.Match[str]
     ) -> None:
         if found["sse"] is None and found["messages"] is None:
-            await self._http(scope, receive, send, place)
+            await self.http(scope, receive, send, place)
             return
         base = scope["path"].removesuffix("/").rpartition("/")[0]
         await self._legacy(scope, receive, send, place, found, f"{base}/messages")

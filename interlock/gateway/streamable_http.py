@@ -4,7 +4,6 @@ Source: 2026-07-28 and 2025-11-25, basic/transports.
 """
 
 import asyncio
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from interlock.errors import BadInput, BadMessage, InterlockError
@@ -21,6 +20,7 @@ from interlock.gateway.http import (
     Receive,
     Scope,
     Send,
+    accepted,
     check_content_type,
     read_body,
     send_body,
@@ -40,14 +40,6 @@ from interlock.protocol.versions import LEGACY_VERSIONS, Era
 OPEN_AFTER = 5.0  # seconds of silence after which a waiting client gets a stream with comments
 PRIMED_SINCE = "2025-11-25"
 BATCHING = "2025-03-26"
-
-
-@dataclass(frozen=True, slots=True)
-class _Accept:
-    """What the client can read."""
-
-    json: bool
-    sse: bool
 
 
 class StreamableHTTP:
@@ -191,7 +183,7 @@ class StreamableHTTP:
             return
         session = self._session(arrival)
         self._handover.check_home(arrival.view({}))
-        stream = session.open_stream(is_answer_only=not _accept(arrival.headers).sse)
+        stream = session.open_stream(is_answer_only=not accepted(arrival.headers).sse)
         task = self._legacy.start(session, message, stream, trace)
         await self._deliver(
             arrival, stream, receive, send, {}, primed=session.version >= PRIMED_SINCE
@@ -211,7 +203,7 @@ class StreamableHTTP:
         """Serve many messages of one POST; their answers come on one stream as they are ready."""
         arrival.trace.era = Era.LEGACY
         session = self._session(arrival) if SESSION_HEADER in arrival.headers else None
-        if session is None or session.version != BATCHING or not _accept(arrival.headers).sse:
+        if session is None or session.version != BATCHING or not accepted(arrival.headers).sse:
             raise BadMessage(
                 f"Batches need a session of protocol version {BATCHING} and an event stream; "
                 "send each message by itself."
@@ -285,7 +277,7 @@ class StreamableHTTP:
     async def _get(self, arrival: Arrival, receive: Receive, send: Send) -> None:
         if SESSION_HEADER not in arrival.headers:
             raise MethodNotAllowed("GET needs the Mcp-Session-Id of a session; POST opens one.")
-        if not _accept(arrival.headers).sse:
+        if not accepted(arrival.headers).sse:
             raise NotAcceptable("GET answers a stream of events; accept text/event-stream.")
         arrival.trace.era, arrival.trace.method = Era.LEGACY, "GET"
         self._entry.take(arrival)
@@ -318,7 +310,7 @@ class StreamableHTTP:
         """Send what a stream brings, alone as JSON or as events; False if the client left."""
 
         async def reply() -> None:
-            accept = _accept(arrival.headers)
+            accept = accepted(arrival.headers)
             if not accept.sse:
                 await stream.finished()
             if not accept.sse or (accept.json and await stream.settled(OPEN_AFTER)):
@@ -327,6 +319,18 @@ class StreamableHTTP:
                 await self._events(arrival, stream, send, extra, primed=primed)
 
         return await until_gone(receive, reply())
+
+    async def deliver_late(
+        self,
+        arrival: Arrival,
+        stream: Stream,
+        session: ClientSession | None,
+        receive: Receive,
+        send: Send,
+    ) -> bool:
+        """Send what a call brings that began elsewhere; False if the client left."""
+        primed = session is not None and session.version >= PRIMED_SINCE
+        return await until_gone(receive, self._events(arrival, stream, send, {}, primed=primed))
 
     async def _lone(
         self, arrival: Arrival, stream: Stream, send: Send, extra: dict[str, str]
@@ -370,13 +374,3 @@ class StreamableHTTP:
 def _headers(arrival: Arrival, extra: dict[str, str]) -> list[tuple[bytes, bytes]]:
     own = {"x-request-id": arrival.trace.request_id, **extra}
     return [(name.encode(), value.encode()) for name, value in own.items()]
-
-
-def _accept(headers: dict[str, str]) -> _Accept:
-    """Read what the client accepts; a client that does not say accepts everything."""
-    accepted = {part.partition(";")[0].strip() for part in headers.get("accept", "*/*").split(",")}
-    json = bool(accepted & {"application/json", "application/*", "*/*"})
-    sse = bool(accepted & {"text/event-stream", "text/*", "*/*"})
-    if not json and not sse:
-        raise NotAcceptable("Accept must name application/json and text/event-stream.")
-    return _Accept(json=json, sse=sse)

@@ -58,11 +58,18 @@ class ServerEntry:
     retries: Retries | None = None
 
     def tool(
-        self, name: str, mirrored: tuple[HeaderParam, ...] = (), *, is_repeatable: bool = False
+        self,
+        name: str,
+        mirrored: tuple[HeaderParam, ...] = (),
+        *,
+        is_repeatable: bool = False,
+        needs_task: bool = False,
     ) -> "Target":
         """Return the way to a tool of this server, with the deadline of its calls."""
         timeout = timeout_of(name, self.timeout, self.tool_timeouts)
-        return Target(self, name, mirrored, timeout, is_repeatable=is_repeatable)
+        return Target(
+            self, name, mirrored, timeout, is_repeatable=is_repeatable, needs_task=needs_task
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +77,8 @@ class Target:
     """Where a name leads: the server, its own name for the item, and what calls mirror.
 
     `timeout` is in seconds, None for that of the server; `is_repeatable` is what a tool says of
-    itself: that a second call does no more than the first.
+    itself: that a second call does no more than the first. `needs_task` says that the server makes
+    the call as a task or not at all.
     """
 
     server: ServerEntry
@@ -78,6 +86,7 @@ class Target:
     mirrored: tuple[HeaderParam, ...] = ()
     timeout: float | None = None
     is_repeatable: bool = False
+    needs_task: bool = False
 
     @property
     def deadline(self) -> float:

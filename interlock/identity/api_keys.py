@@ -66,7 +66,7 @@ class KeyRing:
     """All API keys of the installation, held in memory; `load` it before the first call.
 
     Keys that another process makes or revokes are seen after the next `load`; `on_change` is
-    called after each change that was made here.
+    called after each change that was made here. `stamp` is another number after each change.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class KeyRing:
         self._unwritten: set[str] = set()  # ids of keys used since the last flush
         self._changing = asyncio.Lock()
         self.on_change: Callable[[], None] = _nobody
+        self.stamp = 0
 
     def __repr__(self) -> str:
         return f"<KeyRing of {len(self._entries)} keys>"
@@ -94,6 +95,7 @@ class KeyRing:
         """Read all keys from the database."""
         async with self._changing:
             self._entries = {key.digest: _entry(key) for key in await self._store.all()}
+            self.stamp += 1
 
     def find(self, secret: str) -> Principal:
         """Return who calls with this key, and remember that it was used; runs no SQL.
@@ -153,6 +155,7 @@ class KeyRing:
             self._check_room(project_id)
             await self._store.add(key)
             self._entries[key.digest] = _entry(key)
+        self.stamp += 1
         self.on_change()
         return info, secret
 
@@ -196,6 +199,7 @@ class KeyRing:
             await self._store.revoke(key_id, now)
             key = StoredKey(replace(entry.info, revoked_at=now), entry.digest)
             self._entries[entry.digest] = _entry(key)
+        self.stamp += 1
         self.on_change()
 
     async def forget_project(self, project_id: str) -> None:
@@ -206,6 +210,7 @@ class KeyRing:
                 for digest, entry in self._entries.items()
                 if entry.info.project_id != project_id
             }
+        self.stamp += 1
         self.on_change()
 
     async def flush_last_used(self) -> None:

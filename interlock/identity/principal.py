@@ -48,6 +48,11 @@ class Principal:
     access: Access | None = None
     rate_limit: RateLimit | None = None
 
+    @property
+    def may_call(self) -> bool:
+        """Whether the caller may use what it sees, and not only read of it."""
+        return self.is_admin or self.role >= Role.DEVELOPER
+
     def may(self, project_id: str, role: Role) -> bool:
         """Tell whether the caller holds at least `role` in a project."""
         return self.is_admin or (self.sees(project_id) and self.role >= role)

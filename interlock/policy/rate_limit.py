@@ -83,6 +83,17 @@ class RateLimits:
         if own is not None:
             self._callers.add(caller, own, now)
 
+    def give_back(self, principal: Principal, project: LimitedProject, address: str) -> None:
+        """Count a call no more that `take` counted and that was not made after all."""
+        own, whole = principal.rate_limit, project.rate_limit
+        if own is None and principal.kind != "person":
+            own = self._defaults.key
+        whole = whole or self._defaults.project
+        if own is not None:
+            self._callers.give_back(_caller(principal, address), own)
+        if whole is not None:
+            self._projects.give_back(("project", project.id), whole)
+
     def take_session(self, principal: Principal, address: str) -> None:
         """Count a new session of a caller, or raise RateLimited."""
         limit = self._defaults.sessions
@@ -122,6 +133,11 @@ class Arrivals:
             if oldest is not None and (self._over[oldest] <= now or len(self._over) >= self._most):
                 del self._over[oldest]
         self._over[caller] = over + limit.interval
+
+    def give_back(self, caller: _Caller, limit: RateLimit) -> None:
+        """Count a call no more."""
+        if caller in self._over:
+            self._over[caller] -= limit.interval
 
 
 def _caller(principal: Principal, address: str) -> _Caller:

@@ -1,0 +1,1 @@
+"""Speed, measured side by side: this gateway, nginx, and what else stands before MCP servers."""
