@@ -25,10 +25,17 @@ _OURS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Exchange:
+    """A request under way. One that is awaited is kept until its caller has taken the answer.
+
+    What the server says right after its answer may still be of it.
+    """
+
     sink: Sink
     method: str
+    is_awaited: bool
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ class DuplexLink:
     async def exchange(self, message: JSONObject, hear: Hear, headers: Headers = ()) -> JSONObject:
         """Send a request and wait for the answer with its id."""
         awaited = _Awaited(asyncio.get_running_loop().create_future(), hear)
-        self._exchanges[message["id"]] = _Exchange(awaited, message["method"])
+        self._exchanges[message["id"]] = _Exchange(awaited, message["method"], is_awaited=True)
         try:
             await self.post(message)
             return await awaited.answer
@@ -89,7 +96,7 @@ class DuplexLink:
         if self._broken is not None or self._channel is None:
             return None
         request_id = message["id"]
-        self._exchanges[request_id] = _Exchange(sink, message["method"])
+        self._exchanges[request_id] = _Exchange(sink, message["method"], is_awaited=False)
         if not self._channel.send_now(dumps(message)):
             del self._exchanges[request_id]
             return None
@@ -166,23 +173,30 @@ class DuplexLink:
         """Fail the one exchange that a broken message can have answered, if there is just one."""
         waiting = self._calls()
         if len(waiting) == 1:
-            self._exchanges.pop(waiting[0]).sink.failed(reason)
+            self._over(waiting[0]).sink.failed(reason)
 
     def _calls(self) -> list[Any]:
         """Return the ids of the exchanges that an answer ends."""
         return [
             request_id
             for request_id, one in self._exchanges.items()
-            if one.method != "subscriptions/listen"
+            if one.method != "subscriptions/listen" and not one.is_over
         ]
 
     def _answer(self, message: JSONObject) -> None:
         answered = message["id"]
-        exchange = self._exchanges.pop(answered, None) if isinstance(answered, str | int) else None
-        if exchange is None:
+        exchange = self._exchanges.get(answered) if isinstance(answered, str | int) else None
+        if exchange is None or exchange.is_over:
             log.warning("upstream.unknown_id", server=self._name)
         else:
-            exchange.sink.answered(message)
+            self._over(answered).sink.answered(message)
+
+    def _over(self, request_id: Any) -> _Exchange:
+        exchange = self._exchanges[request_id]
+        exchange.is_over = True
+        if not exchange.is_awaited:
+            del self._exchanges[request_id]
+        return exchange
 
     def _owner(self, message: JSONObject) -> Hear:
         params = as_object(message.get("params")) or {}

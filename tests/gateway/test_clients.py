@@ -408,9 +408,10 @@ def test_a_session_is_idle_once_nothing_runs_and_nobody_listens() -> None:
         assert sessions.idle(-1) == [client]
         assert sessions.idle(3600) == []
 
-        client.calls[1] = asyncio.create_task(asyncio.sleep(1))
+        client.calls[1] = call = asyncio.create_task(asyncio.sleep(1))
         assert sessions.idle(-1) == []
-        await client.calls.pop(1)
+        await call
+        del client.calls[1]
         follower = follow(client.standalone)
         await asyncio.sleep(1)
         assert sessions.idle(-1) == []

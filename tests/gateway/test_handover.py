@@ -50,6 +50,7 @@ def arrival(*servers: ServerEntry, at: str | None = None, session: str | None = 
         project=project_entry(PROJECT, servers or (REMOTE, HOSTED)),
         place=(PROJECT.name, at),
         headers={} if session is None else {SESSION_HEADER: session},
+        address="127.0.0.1",
         trace=Trace(request_id="r1", transport="streamable-http"),
         meet=lambda _project, _mark, _capabilities: None,
     )

@@ -95,6 +95,14 @@ class FakeServer:
         self.inbox.put_nowait(arrived)
         asyncio.get_running_loop().call_soon(self._act, self, arrived)
 
+    def send_now(self, message: bytes) -> bool:
+        if self.is_closed:
+            return False
+        arrived = loads(message)
+        self.inbox.put_nowait(arrived)
+        asyncio.get_running_loop().call_soon(self._act, self, arrived)
+        return True
+
     async def close(self) -> None:
         self.die()
 
