@@ -94,10 +94,15 @@ class Conversation:
 
     async def close(self) -> None:
         """Stop what runs beside calls and close the link."""
+        await self._stop()
+        await self._link.close()
+        # Until it was closed, the server could still ask for something.
+        await self._stop()
+
+    async def _stop(self) -> None:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._link.close()
 
 
 def token_of(params: JSONObject) -> str | int | None:

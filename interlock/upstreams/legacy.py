@@ -109,7 +109,7 @@ class LegacySession:
         self._running.append(running)
         try:
             return await self._talk.call(method, params, hear, headers)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, InterlockError):
             self._withdraw(running)
             raise
         finally:
@@ -163,7 +163,7 @@ class LegacySession:
         self._peer.notified(message["method"], params)
 
     def _withdraw(self, running: _Running) -> None:
-        """Ask no more what only a call wanted to know that its caller gave up."""
+        """Ask no more what only a call wanted to know that was given up, or whose server failed."""
         given_up = RPCError(jsonrpc.INTERNAL_ERROR, "The call was given up before the answer.")
         for asked, task in running.asks.items():
             task.cancel()

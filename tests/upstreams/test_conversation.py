@@ -110,6 +110,25 @@ async def test_telling_a_server_that_is_gone_of_a_cancellation_is_no_failure() -
     await talk.close()
 
 
+async def test_closing_stops_what_the_server_began_until_its_link_was_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    link, _ = connected(silent)
+    talk = Conversation(link)
+    late: list[asyncio.Task[None]] = []
+
+    async def forever() -> None:
+        await asyncio.Event().wait()
+
+    async def close() -> None:
+        late.append(talk.spawn(forever()))
+
+    monkeypatch.setattr(link, "close", close)
+    await talk.close()
+
+    assert [task.cancelled() for task in late] == [True]
+
+
 async def test_closing_stops_what_runs_beside_calls() -> None:
     link, _ = connected(silent)
     talk = Conversation(link)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from interlock.errors import RPCError
+from interlock.errors import RPCError, UpstreamUnavailable
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import LATEST_LEGACY, LEGACY_VERSIONS, Era
@@ -182,6 +182,23 @@ async def test_a_question_of_a_call_that_is_given_up_is_taken_from_the_client() 
     refused = [(each["id"], each["error"]["message"]) for each in told if "error" in each]
     assert cancelled == [request["id"]]
     assert refused == [("q", "The call was given up before the answer.")]
+    await session.close()
+
+
+async def test_a_question_of_a_call_whose_server_fails_is_taken_from_the_client() -> None:
+    session, server = session_with(silent)
+    client = Listener()
+    call = asyncio.create_task(session.request("tools/call", {}, client))
+    await server.next()
+    server.say(jsonrpc.request("q", "elicitation/create", {"message": "?"}))
+    async with asyncio.timeout(DEADLINE):
+        await client.questions.get()
+
+        server.die()
+
+        await client.given_up.wait()
+    with pytest.raises(UpstreamUnavailable):
+        await call
     await session.close()
 
 
