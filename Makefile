@@ -6,7 +6,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .cache/uv/bin/uv)
 ARGS ?=
 
-.PHONY: run test lint types check format clean
+.PHONY: run test lint types check format bench clean
 
 run: .venv/.runnable
 	@.venv/bin/interlock up $(ARGS)
@@ -23,6 +23,11 @@ types: .venv/.synced
 	.venv/bin/pyright
 
 check: lint types test
+
+# Needs two cores to itself; ARGS="--rounds 3 --seconds 2" makes it shorter.
+bench: .venv/.synced
+	@$(SYNC) --group bench --inexact
+	@.venv/bin/python -m bench $(ARGS)
 
 format: .venv/.synced
 	.venv/bin/ruff check --fix .

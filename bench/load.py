@@ -110,7 +110,6 @@ async def run(aim: Aim, connections: int, seconds: float) -> Outcome:
     latencies = array("d")
     faults = 0
     until = time.perf_counter() + seconds
-    idle: set[asyncio.Future[None]] = set()
 
     async def keep_busy(lane: int) -> None:
         nonlocal faults
@@ -143,7 +142,6 @@ async def run(aim: Aim, connections: int, seconds: float) -> Outcome:
             group.create_task(keep_busy(lane))
     elapsed = time.perf_counter() - started
     ranked = sorted(latencies) or [0.0]
-    del idle
     return Outcome(
         calls=len(latencies),
         faults=faults,
