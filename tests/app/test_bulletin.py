@@ -37,10 +37,11 @@ KEYS = "/api/v1/projects/default/keys"
 
 @dataclass(slots=True)
 class Batch:
-    """What is told at once: states of hosted servers by id, changed lists, and what to read anew."""
+    """What is told at once: hosted servers by id, changed lists, log levels, what to read anew."""
 
     hosted: dict[str, HostedState] = field(default_factory=dict[str, HostedState])
     changed: list[JSONObject] = field(default_factory=list[JSONObject])
+    levels: JSONObject | None = None
     end: JSONObject = field(default_factory=dict[str, Any])
 
     @property
@@ -72,6 +73,8 @@ class Worker:
                 batch.hosted[state.server_id] = state
             elif "changed" in told:
                 batch.changed.append(told["changed"])
+            elif "levels" in told:
+                batch.levels = told["levels"]
             elif told:
                 batch.end = told
                 return batch

@@ -129,6 +129,9 @@ def processes(count: int, config: dict[str, Any], **environment: str) -> Iterato
             command, ready=r"Ctrl\+C", timeout=START_SECONDS, env=variables, cwd=folder
         ) as program:
             left = json.loads((folder / "data" / "cli.json").read_bytes())
-            yield Processes(program, left["url"], left["key"], folder / "data", count)
+            gateway = Processes(program, left["url"], left["key"], folder / "data", count)
+            # What was logged before the start was announced may be read after it.
+            program.wait_until(lambda: len(gateway.pids) == count - 1, SECONDS)
+            yield gateway
     finally:
         shutil.rmtree(folder)
