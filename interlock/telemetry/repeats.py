@@ -20,7 +20,7 @@ class _Repeat:
 
 
 class RepeatLimit:
-    """Drops an event that the same logger already wrote for the same server within `interval`.
+    """Drops an event that the same logger wrote for the same server or worker within `interval`.
 
     The next one that passes says in `left_out` how many were dropped since. At most `capacity`
     events are remembered; what was dropped of a forgotten one is told in `left_out_of_others`.
@@ -47,7 +47,8 @@ class RepeatLimit:
         if method == "debug":
             return event
         # Hashes instead of the texts themselves bound the memory of each key.
-        key = hash((event.get("logger"), template, str(event.get("server"))))
+        subject = str(event.get("server")), str(event.get("worker"))
+        key = hash((event.get("logger"), template, subject))
         with self._lock:
             self._pass(key, event)
         return event

@@ -80,6 +80,12 @@ class Worker:
                 return batch
         raise AssertionError("The bulletin ended.")
 
+    async def until_news(self) -> Batch:
+        """Read on until a batch says that something is to be read anew."""
+        while not (batch := await self.batch()).news:
+            pass
+        return batch
+
     async def until_hosted(self, condition: str) -> HostedState:
         """Read on until a hosted server is in this condition."""
         while True:
@@ -180,10 +186,10 @@ async def test_after_that_only_what_changed_is_told(keeper: Keeper) -> None:
     async with keeper.worker() as worker:
         await worker.batch()
         await keeper.new_key()
-        of_key = await worker.batch()
+        of_key = await worker.until_news()
         added = {"name": "remote", "url": "http://127.0.0.1:9/mcp"}
         assert (await keeper.client.post(SERVERS, json=added)).status_code == 201
-        of_server = await worker.batch()
+        of_server = await worker.until_news()
         assert (await keeper.client.delete(f"{SERVERS}/remote")).status_code == 204
 
     assert (of_key.news, of_key.hosted) == ({"keys"}, {})
