@@ -26,7 +26,6 @@ check: lint types test
 
 # Needs two cores to itself; ARGS="--rounds 3 --seconds 2" makes it shorter.
 bench: .venv/.synced
-	@$(SYNC) --group bench --inexact
 	@.venv/bin/python -m bench $(ARGS)
 
 format: .venv/.synced
