@@ -28,8 +28,9 @@ async def attempted(
     if circuit is None or retries is None:
         return await attempt()
     safe = is_safe(call.method, is_repeatable=target.is_repeatable, params=params)
-    retries.earn()
-    number, earlier = 0, None
+    number, earlier = call.trace.attempts, None
+    if not number:
+        retries.earn()
     while True:
         number += 1
         try:

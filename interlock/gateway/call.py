@@ -26,7 +26,8 @@ class Trace:
 
     `found` is its project, server and tool as far as they exist: what a caller made up is in the
     record, and in no label. `context` is the span that the client said the call belongs under,
-    `span` ours for it, `outward` what its server was told.
+    `span` ours for it, `outward` what its server was told. `attempts` is how often the call was
+    made before, in another lane.
     """
 
     request_id: str
@@ -55,6 +56,7 @@ class Trace:
     upstream_span: Span | None = None
     outward: TraceContext | None = None
     is_closed: bool = False
+    attempts: int = 0
 
     def log_fields(self) -> dict[str, str]:
         """Return what each log line of the call says of it; nothing once the call has ended."""

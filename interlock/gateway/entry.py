@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from interlock.errors import Unauthenticated
 from interlock.gateway.call import Trace
 from interlock.gateway.capabilities import Acquaintance, signature
-from interlock.gateway.http import Scope, headers_of
+from interlock.gateway.http import ATTEMPTS, Scope, headers_of
 from interlock.gateway.ledger import Ledger
 from interlock.gateway.limited import limited
 from interlock.gateway.pipeline import target_name
@@ -67,7 +67,12 @@ class Entry:
 
     def trace(self, scope: Scope, transport: str) -> Trace:
         """Open the trace of a request; whatever becomes of it will be recorded."""
-        trace = Trace(request_id=new_request_id(), transport=transport, method=scope["method"])
+        trace = Trace(
+            request_id=new_request_id(),
+            transport=transport,
+            method=scope["method"],
+            attempts=scope.get(ATTEMPTS, 0),
+        )
         lines_belong_to(trace)
         return trace
 

@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from interlock.gateway.fast_call import FastCall
 from interlock.gateway.fast_lane import FastLane
 from interlock.gateway.heads import split
-from interlock.gateway.http import JSON_TYPE, VARY, Scope
+from interlock.gateway.http import ATTEMPTS, JSON_TYPE, VARY, Scope
 from interlock.settings import GatewaySettings
 
 MAX_HEAD = 64 * 1024  # bytes
@@ -47,6 +47,7 @@ class _GuardedProtocol(HttpToolsProtocol):
         self._is_too_large = False
         self._in_head = True
         self._is_between = True  # no byte of the next request was read
+        self._is_replayed = False
         self._quiet_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -102,6 +103,7 @@ class _GuardedProtocol(HttpToolsProtocol):
         if self.pipeline or not self._is_between or self.transport.is_closing():
             return False
         call.response_complete = True
+        self._is_replayed = True
         self._parse(data)
         return True
 
@@ -193,6 +195,9 @@ class _GuardedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._unread = 0
         self._expect(self.body_timeout, "The body made no progress in time.")
+        if self._is_replayed:
+            self._is_replayed = False
+            cast("Scope", self.scope)[ATTEMPTS] = 1
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

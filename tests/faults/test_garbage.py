@@ -54,8 +54,11 @@ async def test_a_second_answer_to_a_call_is_dropped(on: Stage) -> None:
 async def test_a_flood_of_garbage_is_logged_once_a_second(on: Stage) -> None:
     began, so_far = time.monotonic(), len(OF_GARBAGE.findall(on.program.output))
     for kind in ("noise", "wrong id"):
-        answer = await on.call("bad", "garbage", kind=kind, times=FLOOD)
-        assert answer.text == "after the garbage"
+        before = len(OF_GARBAGE.findall(on.program.output))
+        # What was logged just before stands for the first that comes within a second of it.
+        while len(OF_GARBAGE.findall(on.program.output)) == before:
+            answer = await on.call("bad", "garbage", kind=kind, times=FLOOD)
+            assert answer.text == "after the garbage"
     seconds = time.monotonic() - began
     # The next line tells how many were left out.
     lines = len(OF_GARBAGE.findall(on.program.output)) - so_far
