@@ -218,7 +218,7 @@ async def test_what_is_read_is_never_kept_for_the_next_reader(stage: Stage) -> N
 
 def command_of(pid: int) -> str:
     with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text()
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     return ""
 
 
@@ -226,7 +226,7 @@ async def test_a_pipe_that_was_opened_anew_is_listened_to_again(stage: Stage) ->
     arguments = [str(EVERYTHING), "--name", "pipe", "--era", "modern", "--stdio"]
     await add(stage.gateway, "pipe", {"command": sys.executable, "args": arguments})
     await stage.gateway.up("pipe")
-    (pid,) = [pid for pid in _descendants() if str(EVERYTHING) in command_of(pid)]
+    (pid,) = [pid for pid in _descendants() if f"{EVERYTHING} --name pipe" in command_of(pid)]
     os.kill(pid, signal.SIGKILL)
 
     async def runs_again() -> bool:
