@@ -2,7 +2,7 @@
 
 A call of a tool whose whole request arrives at once, with a head that was read before, goes from
 here to its server, and the answer from there to the client, by callbacks. Both lanes use the same
-views, sessions, policies and records. `take` returns False before it has done anything.
+views, sessions, policies and records. `take` returns None before it has done anything.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from interlock.gateway.handover import Handover
 from interlock.gateway.heads import Head, Heads, read_head
 from interlock.gateway.http import VARY, Accepted, Receive, Scope, Send, accepted, is_json
 from interlock.gateway.legacy import LegacyClients, StreamCaller
-from interlock.gateway.modern import RequestCaller
+from interlock.gateway.modern import RequestCaller, is_modern
 from interlock.gateway.perimeter import refusal
 from interlock.gateway.pipeline import tool_label
 from interlock.gateway.questions import Askable
@@ -41,7 +41,7 @@ from interlock.protocol.versions import (
     Era,
 )
 from interlock.telemetry.request_ids import new_request_id
-from interlock.upstreams.port import Caller, ClientFacts, Session
+from interlock.upstreams.port import Caller, ClientFacts, Nobody, Session
 
 METHOD: Final = "tools/call"
 BELIEVED: Final = 1.0  # seconds that a caller's key is believed before it is looked up again
@@ -158,7 +158,7 @@ class FastLane:
             return None
         trace.project, trace.server = head.project.name, head.place[1]
         trace.principal, trace.method = principal, METHOD
-        if head.is_modern or META_VERSION in meta:
+        if is_modern(head.headers, params, METHOD):
             return self._modern(head, params, meta, trace)
         return self._of_session(head, message.get("id"), params, trace)
 
@@ -239,7 +239,7 @@ class FastLane:
             client=client,
             method=METHOD,
             params=params,
-            caller=_NOBODY,
+            caller=Nobody(),
             trace=trace,
             session=session,
             headers=headers or {},
@@ -373,17 +373,3 @@ def _accepts_both(head: Head) -> bool:
         return accepted(head.headers) == Accepted(json=True, sse=True)
     except InterlockError:
         return False
-
-
-class _Nobody:
-    """Stands for the client until the server says something."""
-
-    def notify(self, method: str, params: JSONObject) -> None:
-        """Drop it."""
-
-    async def ask(self, method: str, params: JSONObject) -> JSONObject:
-        """Answer nothing."""
-        raise UpstreamUnavailable("Nobody is there to answer.")
-
-
-_NOBODY: Final = _Nobody()

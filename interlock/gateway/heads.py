@@ -12,7 +12,6 @@ from typing import Final
 from interlock.gateway.http import Scope, headers_of
 from interlock.gateway.table import ProjectEntry, RouteTable, Target, View
 from interlock.identity.principal import Principal
-from interlock.protocol.versions import LEGACY_VERSIONS
 
 MAX_HEADS: Final = 4096
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: ?([0-9]{1,7})(?=\r\n)", re.IGNORECASE)
@@ -49,7 +48,6 @@ class Head:
     headers: dict[str, str]
     session_id: str | None
     version: str | None
-    is_modern: bool
     table: RouteTable | None = None
     stamp: int = -1
     checked: float = 0.0
@@ -87,12 +85,10 @@ def read_head(scope: Scope, place: tuple[str, str | None]) -> Head | None:
         return None
     if any(name.startswith("mcp-param-") for name in headers) or "last-event-id" in headers:
         return None
-    version = headers.get("mcp-protocol-version")
     return Head(
         scope=scope,
         place=place,
         headers=headers,
         session_id=headers.get("mcp-session-id"),
-        version=version,
-        is_modern=version is not None and version not in LEGACY_VERSIONS,
+        version=headers.get("mcp-protocol-version"),
     )

@@ -69,9 +69,7 @@ class RateLimits:
         own, whole = principal.rate_limit, project.rate_limit
         if own is None and whole is None and self._is_unlimited:
             return
-        if own is None and principal.kind != "person":
-            own = self._defaults.key
-        whole = whole or self._defaults.project
+        own, whole = self._limits(principal, project)
         now, caller, wait = self._clock(), _caller(principal, address), 0
         if own is not None and (wait := self._callers.wait(caller, own, now)):
             raise _refusal("This API key", own, wait)
@@ -85,14 +83,20 @@ class RateLimits:
 
     def give_back(self, principal: Principal, project: LimitedProject, address: str) -> None:
         """Count a call no more that `take` counted and that was not made after all."""
-        own, whole = principal.rate_limit, project.rate_limit
-        if own is None and principal.kind != "person":
-            own = self._defaults.key
-        whole = whole or self._defaults.project
+        own, whole = self._limits(principal, project)
         if own is not None:
             self._callers.give_back(_caller(principal, address), own)
         if whole is not None:
             self._projects.give_back(("project", project.id), whole)
+
+    def _limits(
+        self, principal: Principal, project: LimitedProject
+    ) -> tuple[RateLimit | None, RateLimit | None]:
+        """Return the limits of a caller and of its project, the defaults where they have none."""
+        own = principal.rate_limit
+        if own is None and principal.kind != "person":
+            own = self._defaults.key
+        return own, project.rate_limit or self._defaults.project
 
     def take_session(self, principal: Principal, address: str) -> None:
         """Count a new session of a caller, or raise RateLimited."""
