@@ -9,14 +9,14 @@ import socket
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from interlock.app.bulletin import Bulletin
 from interlock.app.echo import Echo
-from interlock.app.listening import BACKLOG, DRAIN_SECONDS
+from interlock.app.listening import config_of
 from interlock.gateway.http import Receive, Scope, Send, read_body, send_body, send_part, until_gone
 from interlock.gateway.listener import guarded_protocol
 from interlock.gateway.relay import DOOR_KEEP_ALIVE, HANDED_OVER, received
@@ -119,21 +119,9 @@ async def open_door(
     app: ASGIApp, listening: socket.socket, settings: GatewaySettings
 ) -> AsyncGenerator[None]:
     """Serve `app` at a door while the block runs; at its end what is under way is let finish."""
-    config: Any = uvicorn.Config(
-        app,
-        http=guarded_protocol(settings),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # The date is that of the process that the client speaks to.
-        date_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=DOOR_KEEP_ALIVE,
-        timeout_graceful_shutdown=DRAIN_SECONDS,
-        backlog=BACKLOG,
-    )
+    protocol = guarded_protocol(settings)
+    # The date is that of the process that the client speaks to.
+    config = config_of(app, protocol, keep_alive=DOOR_KEEP_ALIVE, is_dated=False)
     server = _DoorServer(config)
     serving = asyncio.create_task(server.serve([listening]), name="door")
     opened = asyncio.create_task(server.is_open.wait())

@@ -1,17 +1,53 @@
 """What every process of the gateway puts before its parts: perimeter, MCP endpoints, the others."""
 
+from contextlib import AsyncExitStack
+
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from interlock.app.data_plane import DataPlane
 from interlock.app.ground import Ground
 from interlock.app.sockets import Doors
+from interlock.errors import Unavailable
+from interlock.gateway.fast_lane import FastLane
 from interlock.gateway.handover import Handover
 from interlock.gateway.perimeter import Perimeter, allowed_hosts
 from interlock.gateway.relay import Relay
 from interlock.settings import Settings
 
 _LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+
+
+class Process:
+    """One process of the gateway as an ASGI application: what keeper and workers have in common.
+
+    A subclass opens it: then there are a data plane and an application.
+    """
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._plane: DataPlane | None = None
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if self._app is None:
+            raise Unavailable("Interlock is not open yet.")
+        await self._app(scope, receive, send)
+
+    @property
+    def lane(self) -> FastLane | None:
+        """The fast lane, once the process is open."""
+        return self._plane.lane if self._plane is not None else None
+
+    def end_streams(self) -> None:
+        """Let every open stream end, before a shutdown waits for what is under way."""
+        if self._plane is not None:
+            self._plane.end_streams()
+
+    async def close(self) -> None:
+        """Stop everything, in the reverse order of its start."""
+        await self._stack.aclose()
 
 
 def front(settings: Settings, plane: DataPlane, rest: ASGIApp) -> ASGIApp:

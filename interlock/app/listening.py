@@ -4,10 +4,11 @@ import signal
 import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from interlock.gateway.fast_lane import FastLane
 from interlock.gateway.listener import guarded_protocol
@@ -84,16 +85,25 @@ class GatewayServer(uvicorn.Server):
 
 def uvicorn_config(settings: GatewaySettings, program: Served) -> uvicorn.Config:
     """Return how the port is served."""
+    protocol = guarded_protocol(settings, program.lane)
+    return config_of(program, protocol, keep_alive=KEEP_ALIVE_SECONDS)
+
+
+def config_of(
+    app: Any, protocol: type[HttpToolsProtocol], *, keep_alive: int, is_dated: bool = True
+) -> uvicorn.Config:
+    """Return how uvicorn serves a socket of ours; `keep_alive` in seconds, with a date or without."""
     return uvicorn.Config(
-        program,
-        http=guarded_protocol(settings, program.lane),
+        app,
+        http=protocol,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=is_dated,
         proxy_headers=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_keep_alive=keep_alive,
         backlog=BACKLOG,
     )

@@ -1,7 +1,6 @@
 """The whole program: built from the settings, started in order, taken down in turn."""
 
 import sys
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from interlock.app.data_plane import DataPlane, open_data_plane
 from interlock.app.door import Door, KeeperDoor
 from interlock.app.echo import Echo
 from interlock.app.first_start import FirstStart, leave_credentials, prepare
-from interlock.app.front import front, handover_to
+from interlock.app.front import Process, front, handover_to
 from interlock.app.ground import Ground, open_ground
 from interlock.app.metrics import GatewayMetrics, ProcessMetrics, asking
 from interlock.app.metrics import routes as metrics_routes
@@ -24,12 +23,11 @@ from interlock.app.readiness import Readiness
 from interlock.app.sockets import Doors
 from interlock.app.strict_body import StrictBody
 from interlock.audit import api as audit_api
-from interlock.errors import BadInput, Unavailable
+from interlock.errors import BadInput
 from interlock.exports import api as exports_api
 from interlock.exports import source_api
 from interlock.gateway.catalogue import GATEWAY
 from interlock.gateway.entry import client_of
-from interlock.gateway.fast_lane import FastLane
 from interlock.gateway.handover import KEEPER, Handover
 from interlock.gateway.perimeter import is_loopback
 from interlock.gateway.relay import Relay
@@ -61,7 +59,7 @@ class Report:
     faults: tuple[str, ...] = ()
 
 
-class Program:
+class Program(Process):
     """The program as one ASGI application; `open` it before serving, `close` it after.
 
     With `doors` it is the keeper: the first process of a gateway of several. `door` is then what
@@ -69,13 +67,11 @@ class Program:
     """
 
     def __init__(self, settings: Settings, doors: Doors | None = None) -> None:
+        super().__init__()
         self._settings = settings
         self._doors = doors
         self.door: Door | None = None
-        self._stack = AsyncExitStack()
-        self._plane: DataPlane | None = None
         self._relay: Relay | None = None
-        self._app: ASGIApp | None = None
 
     async def open(self, config: Path | None) -> Report:
         """Build and start everything; `config` is a file of servers for the default project.
@@ -198,26 +194,6 @@ class Program:
         sessions = ProcessSessions(connect, self._settings.station)
         self._stack.push_async_callback(sessions.close)
         return sessions
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if self._app is None:
-            raise Unavailable("Interlock is not open yet.")
-        await self._app(scope, receive, send)
-
-    @property
-    def lane(self) -> FastLane | None:
-        """The fast lane, once the program is open."""
-        return self._plane.lane if self._plane is not None else None
-
-    def end_streams(self) -> None:
-        """Let every open stream end, before a shutdown waits for what is under way."""
-        if self._plane is not None:
-            self._plane.end_streams()
-
-    async def close(self) -> None:
-        """Stop everything, in the reverse order of its start."""
-        await self._stack.aclose()
 
 
 async def _take_servers(

@@ -1,23 +1,21 @@
 """What a further process of a gateway serves: MCP endpoints itself, all else through the keeper."""
 
 import asyncio
-from contextlib import AsyncExitStack
 from http import HTTPStatus
 from typing import Final
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from interlock import __version__
 from interlock.app.control import error_response
-from interlock.app.data_plane import DataPlane, open_data_plane
+from interlock.app.data_plane import open_data_plane
 from interlock.app.door import Door
 from interlock.app.following import Following
-from interlock.app.front import front, handover_to
+from interlock.app.front import Process, front, handover_to
 from interlock.app.ground import join_ground
 from interlock.app.observation import observe
 from interlock.app.sockets import Doors
-from interlock.errors import InterlockError, Unavailable
-from interlock.gateway.fast_lane import FastLane
+from interlock.errors import InterlockError
 from interlock.gateway.handover import KEEPER
 from interlock.gateway.http import ClientGone, headers_of, read_body, send_body
 from interlock.gateway.perimeter import is_loopback
@@ -28,20 +26,18 @@ from interlock.settings import Settings
 FOLLOW_DEADLINE: Final = 45.0  # seconds
 
 
-class WorkerProgram:
+class WorkerProgram(Process):
     """One worker as an ASGI application; `open` it before serving, `close` it after.
 
     `door` is what the other processes reach of it.
     """
 
     def __init__(self, settings: Settings, doors: Doors, number: int) -> None:
+        super().__init__()
         self._settings = settings
         self._doors = doors
         self._number = number
         self._relay = Relay(number, doors.paths)
-        self._stack = AsyncExitStack()
-        self._plane: DataPlane | None = None
-        self._app: ASGIApp | None = None
         self.door = Door(self)
 
     async def open(self) -> None:
@@ -61,12 +57,6 @@ class WorkerProgram:
         self.door.metrics = observe(self._number, plane, ground, stack).families
         self._app = front(settings, plane, self._rest)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if self._app is None:
-            raise Unavailable("Interlock is not open yet.")
-        await self._app(scope, receive, send)
-
     async def _rest(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
@@ -80,17 +70,3 @@ class WorkerProgram:
             await error_response(scope, fault)(scope, receive, send)
         except ClientGone:
             return
-
-    @property
-    def lane(self) -> FastLane | None:
-        """The fast lane, once the program is open."""
-        return self._plane.lane if self._plane is not None else None
-
-    def end_streams(self) -> None:
-        """Let every open stream end, before a shutdown waits for what is under way."""
-        if self._plane is not None:
-            self._plane.end_streams()
-
-    async def close(self) -> None:
-        """Stop everything, in the reverse order of its start."""
-        await self._stack.aclose()
