@@ -39,8 +39,11 @@ class Listener:
 class UpdateSource(Protocol):
     """Keeps subscriptions at servers; the registry, which knows when they come and go."""
 
-    async def watch(self, server_id: str, uris: frozenset[str]) -> None:
-        """Be told of updates of exactly these resources. Raises RPCError and UpstreamFailed."""
+    async def watch(self, server_id: str, uris: frozenset[str], of: str) -> None:
+        """Be told of updates of exactly these resources, of which `of` is newly in or out.
+
+        Raises RPCError where the server refuses what concerns `of`, and UpstreamFailed.
+        """
         ...
 
 
@@ -102,16 +105,15 @@ class Subscriptions:
         Raises RPCError where the server refuses, UpstreamFailed where it cannot be reached.
         """
         watchers = self._watchers.setdefault(server.id, {}).setdefault(uri, {})
-        is_first = not watchers
         watchers[watcher] = (exposed, announce)
-        if is_first:
-            try:
-                await self._sync(server.id)
-            except BaseException:
-                # The client must hear why it was refused, not how taking it back went.
-                with contextlib.suppress(InterlockError, RPCError):
-                    await self.remove(server.id, uri, watcher)
-                raise
+        try:
+            # Also where others have subscribed: whether the server let them is not known yet.
+            await self._sync(server.id, uri)
+        except BaseException:
+            # The client must hear why it was refused, not how taking it back went.
+            with contextlib.suppress(InterlockError, RPCError):
+                await self.remove(server.id, uri, watcher)
+            raise
 
     async def remove(self, server_id: str, uri: str, watcher: object) -> None:
         """Tell `watcher` no more."""
@@ -122,7 +124,7 @@ class Subscriptions:
         del uris[uri]
         if not uris:
             del self._watchers[server_id]
-        await self._sync(server_id)
+        await self._sync(server_id, uri)
 
     async def forget(self, watcher: object) -> None:
         """Tell a client that has gone no more of anything."""
@@ -142,9 +144,9 @@ class Subscriptions:
         for exposed, announce in tuple(watchers.values()):
             announce(RESOURCE_UPDATED, {**params, "uri": exposed})
 
-    async def _sync(self, server_id: str) -> None:
+    async def _sync(self, server_id: str, uri: str) -> None:
         if self.source is not None:
-            await self.source.watch(server_id, self.uris(server_id))
+            await self.source.watch(server_id, self.uris(server_id), uri)
 
 
 def _without_our_stream(params: JSONObject) -> JSONObject:

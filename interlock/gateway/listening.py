@@ -33,7 +33,7 @@ from interlock.protocol.versions import META_SUBSCRIPTION, MISSING_CAPABILITY, E
 from interlock.upstreams.modern import ModernSession
 
 RELISTEN_AFTER = 1.0  # seconds, where a server ended the stream of its tasks
-AGREE_WITHIN = 10.0  # seconds in which a server must say which tasks it will tell of
+AGREE_WITHIN = 10.0  # seconds in which servers must say what they will tell of
 _LISTS: dict[str, Kind] = {
     "toolsListChanged": "tools",
     "promptsListChanged": "prompts",
@@ -85,14 +85,19 @@ class Listening:
         try:
             async with asyncio.TaskGroup() as group:
                 following = [group.create_task(each.follow()) for each in followed]
+                subscribing = {
+                    uri: group.create_task(self._subscribe(call, uri, to, ear)) for uri in uris
+                }
                 agreed = [await each.agreed() for each in followed]
-                ear.acknowledge([*lists], uris, [handle for each in agreed for handle in each])
-                for uri in uris:
-                    reading = replace(call, method="resources/read", params={"uri": uri})
-                    target, _ = find_target(reading)
-                    await self._subscriptions.add(target.server, target.name, to, uri, ear.say)
+                if subscribing:
+                    await asyncio.wait(subscribing.values(), timeout=AGREE_WITHIN)
+                # A server that is slow to answer is not one that refuses.
+                honoured = [
+                    uri for uri, task in subscribing.items() if not task.done() or task.result()
+                ]
+                ear.acknowledge([*lists], honoured, [each for some in agreed for each in some])
                 await self._closing.wait()
-                for task in following:
+                for task in (*following, *subscribing.values()):
                     task.cancel()
         except BaseExceptionGroup as group_of_one:
             raise group_of_one.exceptions[0] from None
@@ -101,6 +106,15 @@ class Listening:
             self._changes.remove(listener)
             await self._subscriptions.forget(to)
         return {"resultType": "complete", "_meta": ear.meta}
+
+    async def _subscribe(self, call: Call, uri: str, to: Stream, ear: "_Ear") -> bool:
+        """Hear of updates of a resource; return whether its server tells of them."""
+        try:
+            target, _ = find_target(replace(call, method="resources/read", params={"uri": uri}))
+            await self._subscriptions.add(target.server, target.name, to, uri, ear.say)
+        except (RPCError, InterlockError):
+            return False
+        return True
 
     def _announcer(
         self, call: Call, place: tuple[str, str | None], mark: str, ear: "_Ear"
@@ -132,13 +146,17 @@ class Listening:
         return [(servers[server_id], ids) for server_id, ids in groups.items()]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Ear:
-    """The client's end of the stream; every message there names the request that opened it."""
+    """The client's end of the stream; every message there names the request that opened it.
+
+    What is to be said before the acknowledgement is said after it.
+    """
 
     to: Stream
     tag: Any
     lists: frozenset[str]
+    _held: list[JSONObject] | None = field(default_factory=list[JSONObject])
 
     @property
     def meta(self) -> JSONObject:
@@ -146,7 +164,11 @@ class _Ear:
 
     def say(self, method: str, params: JSONObject) -> None:
         meta = {**(as_object(params.get("_meta")) or {}), **self.meta}
-        self.to.send(jsonrpc.notification(method, {**params, "_meta": meta}))
+        message = jsonrpc.notification(method, {**params, "_meta": meta})
+        if self._held is not None:
+            self._held.append(message)
+        else:
+            self.to.send(message)
 
     def say_list(self, method: str, params: JSONObject) -> None:
         """Say that lists changed, where the client wants to hear of these."""
@@ -160,7 +182,10 @@ class _Ear:
             honoured["resourceSubscriptions"] = uris
         if handles:
             honoured["taskIds"] = handles
+        held, self._held = self._held or (), None
         self.say("notifications/subscriptions/acknowledged", {"notifications": honoured})
+        for message in held:
+            self.to.send(message)
 
 
 @dataclass(slots=True)

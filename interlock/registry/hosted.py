@@ -178,7 +178,7 @@ class HostedElsewhere:
         for mark, capabilities in kinds.items():
             self._host.meet(self.server.project_id, mark, capabilities)
 
-    async def watch(self, uris: frozenset[str]) -> None:
+    async def watch(self, uris: frozenset[str], of: str | None = None) -> None:
         """Do nothing: who subscribes to a hosted server is served by the other process."""
 
     def restart(self) -> None:

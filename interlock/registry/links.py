@@ -54,6 +54,7 @@ class Links:
         project: str,
         peer: Peer,
         down: Callable[[UpstreamFailed], None],
+        opened: Callable[[], Awaitable[None]],
         log: ServerLog,
     ) -> Upstream:
         """Return the upstream of a server of the project of this name; nothing is opened yet."""
@@ -61,7 +62,7 @@ class Links:
         upstream = Upstream(
             server.definition.name,
             self._connectors(server.definition, log, remote),
-            Owner("", GATEWAY, peer),
+            Owner("", GATEWAY, peer, opened=lambda _: opened()),
             down=down,
             eras=server.eras,
             limits=self._limits,

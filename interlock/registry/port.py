@@ -38,8 +38,11 @@ class Runner(Protocol):
         """Read what the server offers to these kinds of clients (capabilities by signature)."""
         ...
 
-    async def watch(self, uris: frozenset[str]) -> None:
-        """Subscribe to exactly these resources. Raises RPCError and UpstreamFailed."""
+    async def watch(self, uris: frozenset[str], of: str | None = None) -> None:
+        """Subscribe to exactly these resources, of which `of` is newly in or out.
+
+        Raises RPCError where the server refuses what concerns `of`, and UpstreamFailed.
+        """
         ...
 
     def restart(self) -> None:

@@ -266,11 +266,14 @@ class Registry:
         await upstream.start()
         return await read_catalogue(await upstream.shared(), upstream.name)
 
-    async def watch(self, server_id: str, uris: frozenset[str]) -> None:
-        """Subscribe at a server to exactly these resources. Raises RPCError and UpstreamFailed."""
+    async def watch(self, server_id: str, uris: frozenset[str], of: str) -> None:
+        """Subscribe at a server to exactly these resources, of which `of` is newly in or out.
+
+        Raises RPCError where the server refuses what concerns `of`, and UpstreamFailed.
+        """
         runner = self._runners.get(server_id)
         if runner is not None:
-            await runner.watch(uris)
+            await runner.watch(uris, of)
 
     def _run(self, server: Server) -> None:
         project = self.project_name(server.project_id)
@@ -293,6 +296,7 @@ class Registry:
                 project=project,
                 peer=runner,
                 down=runner.down,
+                opened=runner.opened,
                 log=self.log_of(server),
             )
         )

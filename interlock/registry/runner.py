@@ -18,6 +18,7 @@ from interlock.policy.retry import Retries
 from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import Era
 from interlock.registry.entities import Server
+from interlock.registry.subscribing import Subscriber
 from interlock.registry.watching import LOOK_DEADLINE, Watch
 from interlock.station.logs import LogWriter
 from interlock.station.supervisor import RestartPolicy
@@ -83,8 +84,8 @@ class ServerRunner:
         self._retry_now = False
         self._refresh_at = 0.0
         self._missed = 0
-        self._wanted: frozenset[str] = frozenset()
-        self._listening: asyncio.Task[None] | None = None
+        self._is_reopened = False
+        self.subscriber = Subscriber(self._shared, self.notified, self._read_again)
         self._task: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         is_remote = isinstance(server.definition.target, HTTPTarget)
@@ -147,11 +148,12 @@ class ServerRunner:
 
     async def close(self) -> None:
         """Stop the server and all that belongs to it."""
-        running = (self._task, self._watching, self._listening)
+        running = (self._task, self._watching)
         tasks = [task for task in running if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.subscriber.close()
         if self._upstream is not None:
             await self._upstream.close()
 
@@ -200,7 +202,8 @@ class ServerRunner:
 
     async def _stay_up(self) -> None:
         """Return when the server has to be started again."""
-        await self._watch_changes()
+        self._is_reopened = False
+        await self.subscriber.renew()
         await self._read_variants()
         while not self._is_down:
             with contextlib.suppress(TimeoutError):
@@ -209,6 +212,10 @@ class ServerRunner:
             self._wake.clear()
             if self._is_down:
                 return
+            if self._is_reopened:
+                # The server forgot the session before; it may be another version by now.
+                self._is_reopened, self._is_stale = False, True
+                await self.subscriber.renew()
             if self._is_stale:
                 await asyncio.sleep(SETTLE)
                 self._is_stale = False
@@ -274,6 +281,9 @@ class ServerRunner:
             name = self.server.definition.name
             raise UpstreamUnavailable(f"{name} did not answer within {seconds:g} s.") from None
         return (time.perf_counter() - started) * 1000
+
+    async def _shared(self) -> LegacySession | ModernSession:
+        return await self.upstream.shared()
 
     async def _refresh(self) -> None:
         name = self.server.definition.name
@@ -366,8 +376,7 @@ class ServerRunner:
     def notified(self, method: str, params: JSONObject) -> None:
         """Take what the server says of itself to all: changed lists, updates, log lines."""
         if method.endswith("/list_changed"):
-            self._is_stale = True
-            self._wake.set()
+            self._read_again()
         elif method in {RESOURCE_UPDATED, TASK_STATUS}:
             self._callbacks.heard(self.server.id, method, params)
         elif method == "notifications/message":
@@ -377,63 +386,18 @@ class ServerRunner:
         """Refuse: the shared session declares that nobody can be asked."""
         return await Nobody().ask(method, params)
 
-    async def watch(self, uris: frozenset[str]) -> None:
+    async def watch(self, uris: frozenset[str], of: str | None = None) -> None:
         """Subscribe to exactly these resources. Raises RPCError and UpstreamFailed."""
-        before, self._wanted = self._wanted, uris
-        if self.upstream.preferred_era is Era.MODERN:
-            await self._watch_changes()
-            return
-        session = await self.upstream.shared(Era.LEGACY)
-        for uri in uris - before:
-            await session.request("resources/subscribe", {"uri": uri}, Nobody())
-        for uri in before - uris:
-            await session.request("resources/unsubscribe", {"uri": uri}, Nobody())
+        await self.subscriber.want(uris, of)
 
-    async def _watch_changes(self) -> None:
-        """Hear of changes from now on; called again whenever it changes what is wanted."""
-        session = await self.upstream.shared()
-        if not isinstance(session, ModernSession):
-            for uri in self._wanted:
-                with contextlib.suppress(RPCError):
-                    await session.request("resources/subscribe", {"uri": uri}, Nobody())
-            return
-        wanted = _filter(session.facts.capabilities, self._wanted)
-        old = self._listening
-        self._listening = None
-        try:
-            if wanted:
-                ready = asyncio.Event()
-                self._listening = asyncio.create_task(self._listen(session, wanted, ready))
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(HEALTH_DEADLINE):
-                        await ready.wait()
-        finally:
-            if old is not None:
-                # The new stream is open by now, so that nothing is missed between the two.
-                old.cancel()
-                await asyncio.gather(old, return_exceptions=True)
+    async def opened(self) -> None:
+        """Take note that a shared session was opened, in which nothing is subscribed to yet."""
+        self._is_reopened = True
+        self._wake.set()
 
-    async def _listen(
-        self, session: ModernSession, wanted: JSONObject, ready: asyncio.Event
-    ) -> None:
-        def heard(method: str, params: JSONObject) -> None:
-            if method == "notifications/subscriptions/acknowledged":
-                ready.set()
-            else:
-                self.notified(method, params)
-
-        while True:
-            try:
-                await session.listen(GATEWAY, wanted, heard)
-            except RPCError:
-                ready.set()
-                return
-            except InterlockError:
-                ready.set()
-            # What changed while nobody listened is found by reading the lists again.
-            await asyncio.sleep(1)
-            self._is_stale = True
-            self._wake.set()
+    def _read_again(self) -> None:
+        self._is_stale = True
+        self._wake.set()
 
 
 async def _answer_anything(session: LegacySession | ModernSession) -> JSONObject:
@@ -447,14 +411,3 @@ async def _answer_anything(session: LegacySession | ModernSession) -> JSONObject
 def spread(interval: float) -> float:
     """Return an interval between polls, a little longer than `interval` and never the same."""
     return interval * random.uniform(1, SPREAD)  # noqa: S311 -- it hides nothing
-
-
-def _filter(capabilities: JSONObject, uris: frozenset[str]) -> JSONObject:
-    wanted: JSONObject = {
-        f"{name}ListChanged": True
-        for name in ("tools", "prompts", "resources")
-        if isinstance(capabilities.get(name), dict) and capabilities[name].get("listChanged")
-    }
-    if uris:
-        wanted["resourceSubscriptions"] = sorted(uris)
-    return wanted

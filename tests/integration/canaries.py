@@ -24,7 +24,7 @@ def new_word() -> str:
     return f"canary-{secrets.token_hex(8)}"
 
 
-UPDATES_WITHIN = 1.0  # seconds for each client
+UPDATES_WITHIN = 20.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +123,9 @@ class Canary:
 
     async def updated(self, uris: dict[str, int]) -> None:
         """Wait for this many updates of each resource."""
-        # Under load an update was seen to be missing now and then; none comes twice.
         with suppress(TimeoutError):
-            await self._until(lambda: self._updates() == Counter(uris), UPDATES_WITHIN)
-        assert self._updates() <= Counter(uris), self.kind
+            await self._until(lambda: self._updates() >= Counter(uris), UPDATES_WITHIN)
+        assert (self.kind, self._updates()) == (self.kind, Counter(uris))
 
     def steps(self, word: str) -> list[int]:
         """Return the steps of which a call told, as they came."""

@@ -84,7 +84,6 @@ async def _until_gone(receive: Receive) -> None:
 
 def modern_app(world: World) -> ASGIApp:
     """Serve Streamable HTTP as 2026-07-28 has it, and check the headers that mirror the body."""
-    server = ModernServer(world)
 
     async def post(request: Request) -> Response:
         message = await request.json()
@@ -94,7 +93,8 @@ def modern_app(world: World) -> ASGIApp:
             error = {"code": HEADER_MISMATCH, "message": fault}
             return JSONResponse({"jsonrpc": "2.0", "id": message.get("id"), "error": error}, 400)
         events = Events()
-        events.work = lambda: server.receive(message, events.send, headers)
+        # Requests of several clients may have the same id, so none is to be known to the others.
+        events.work = lambda: ModernServer(world).receive(message, events.send, headers)
         return events
 
     return Starlette(routes=[Route("/mcp", post, methods=["POST"])])

@@ -78,7 +78,7 @@ def left(stage: Stage) -> dict[str, object]:
             key for key, slot in upstream._slots.items() if key[1] != "shared" or slot.calls
         ]
         found[f"opening at {name}"] = list(upstream._opening)
-        found[f"wanted of {name}"] = list(runner._wanted)
+        found[f"wanted of {name}"] = list(runner.subscriber.wanted)
     return {what: each for what, each in found.items() if each}
 
 
