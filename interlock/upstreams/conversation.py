@@ -10,6 +10,7 @@ from interlock.protocol.json import JSONObject, as_object
 from interlock.upstreams.port import Caller, GiveUp, Headers, Hear, Link, Sink
 
 CANCEL_DEADLINE = 5.0  # seconds
+HEAD_START = 0.5  # seconds that a request has before its cancellation, where they race
 MAX_LASTING = 1000  # tasks whose progress is still passed on
 
 
@@ -29,7 +30,7 @@ class Conversation:
         self, method: str, params: JSONObject, hear: Hear, headers: Headers = ()
     ) -> JSONObject:
         """Send a request and return its result. Raises RPCError and UpstreamFailed."""
-        request_id = next(self._link.ids)
+        request_id, begun = next(self._link.ids), asyncio.get_running_loop().time()
         message = jsonrpc.request(request_id, method, with_token(params, request_id))
         try:
             result = jsonrpc.unwrap(await self._link.exchange(message, hear, headers))
@@ -37,7 +38,7 @@ class Conversation:
             # The handshake is the one request that a client must not cancel (2025-11-25,
             # basic/utilities/cancellation).
             if self._hears_cancellation() and method != "initialize":
-                self.spawn(self._cancel(request_id))
+                self.spawn(self._cancel(request_id, begun))
             raise
         if "task" in result and token_of(params) is not None:
             # The token of a request that became a task is good for as long as the task.
@@ -51,7 +52,7 @@ class Conversation:
     ) -> GiveUp | None:
         """Begin a request that has no progress token; None where that would need waiting."""
         link = self._link
-        request_id = next(link.ids)
+        request_id, begun = next(link.ids), asyncio.get_running_loop().time()
         take_back = link.begin(jsonrpc.request(request_id, method, params), sink, headers)
         if take_back is None:
             return None
@@ -59,7 +60,7 @@ class Conversation:
         def give_up() -> None:
             take_back()
             if self._hears_cancellation():
-                self.spawn(self._cancel(request_id))
+                self.spawn(self._cancel(request_id, begun))
 
         return give_up
 
@@ -73,7 +74,12 @@ class Conversation:
         if hear is not None:
             hear(message)
 
-    async def _cancel(self, request_id: int) -> None:
+    async def _cancel(self, request_id: int, begun: float) -> None:
+        if not self._link.is_duplex:
+            # Over two connections, what was sent first may be read last; a server runs a call to
+            # its end whose cancellation it read before.
+            age = asyncio.get_running_loop().time() - begun
+            await asyncio.sleep(max(0.0, HEAD_START - age))
         params: JSONObject = {"requestId": request_id, "reason": "The client gave the call up."}
         await self.post(jsonrpc.notification("notifications/cancelled", params))
 

@@ -9,7 +9,7 @@ import pytest
 
 from interlock.errors import RPCError, UpstreamUnavailable
 from interlock.protocol import jsonrpc
-from interlock.protocol.json import JSONObject, dumps
+from interlock.protocol.json import JSONObject, dumps, loads
 from interlock.protocol.sse import ServerSentEvent, encode
 from interlock.protocol.versions import LATEST_LEGACY, LATEST_MODERN
 from interlock.upstreams import streamable_http
@@ -31,7 +31,7 @@ from tests.upstreams.fakes import (
     Listener,
     answering,
 )
-from tests.upstreams.raw_server import DEADLINE, serving
+from tests.upstreams.raw_server import DEADLINE, Peer, serving
 
 SECRETS = {"authorization": "Bearer hidden"}
 
@@ -389,6 +389,45 @@ async def test_giving_a_call_of_a_session_up_tells_the_server_which() -> None:
         (called,) = [each for each in posts if each["method"] == "tools/call"]
         assert posts[-1]["params"]["requestId"] == called["id"]
         await session.close()
+
+
+async def test_a_cancellation_is_read_after_its_request_though_it_goes_another_way() -> None:
+    read: list[str] = []
+    is_arriving, told = asyncio.Event(), asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        while head := await peer.request():
+            message = loads(head.partition(b"\r\n\r\n")[2] or b"{}")
+            method = message.get("method", "")
+            if method == "tools/call":
+                # The server is slower to read this connection than the other.
+                is_arriving.set()
+                await asyncio.sleep(0.1)
+            read.append(method)
+            if method == "notifications/cancelled":
+                told.set()
+            if method == "initialize":
+                body = dumps(jsonrpc.result(message["id"], INITIALIZED))
+                fields = b"Content-Type: application/json\r\nMcp-Session-Id: s-1\r\n"
+                length = b"Content-Length: %d\r\n\r\n" % len(body)
+                await peer.send(b"HTTP/1.1 200 OK\r\n" + fields + length + body)
+            elif method != "tools/call":
+                await peer.send(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+
+    async with serving(script) as (server, client):
+        connector = HTTPConnector(client, HTTPTarget(server.url), "fake")
+        session = LegacySession(
+            await connector.connect(lambda _: None, lambda _: None), "fake", CLIENT, Nobody()
+        )
+        await session.open()
+        call = asyncio.create_task(session.request("tools/call", {}, Nobody()))
+        await is_arriving.wait()
+
+        call.cancel()
+
+        await told.wait()
+        await session.close()
+    assert read.index("tools/call") < read.index("notifications/cancelled")
 
 
 async def test_a_modern_call_is_cancelled_by_closing_its_stream_alone() -> None:
