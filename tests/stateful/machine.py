@@ -1,5 +1,6 @@
 """The state machine: what may happen next, chosen at random, in any order."""
 
+import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -40,7 +41,12 @@ class Sessions(RuleBasedStateMachine):
 
     def do(self, work: Coroutine[Any, Any, object]) -> None:
         """Let something happen, and everything that follows from it."""
-        self.stage.run(work)
+        try:
+            self.stage.run(work)
+        except BaseException:
+            # Where a failure does not repeat, Hypothesis tells of its draws and not of the failure.
+            traceback.print_exc()
+            raise
 
     def teardown(self) -> None:
         """Let all clients go; nothing may be left of them."""
