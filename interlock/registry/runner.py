@@ -19,6 +19,7 @@ from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import Era
 from interlock.registry.entities import Server
 from interlock.registry.subscribing import Subscriber
+from interlock.registry.variants import Variants
 from interlock.registry.watching import LOOK_DEADLINE, Watch
 from interlock.station.logs import LogWriter
 from interlock.station.supervisor import RestartPolicy
@@ -27,8 +28,8 @@ from interlock.upstreams.balancing import UpstreamBusy
 from interlock.upstreams.definition import HTTPTarget
 from interlock.upstreams.legacy import LegacySession
 from interlock.upstreams.modern import ModernSession, request_meta
-from interlock.upstreams.port import ClientFacts, Nobody
-from interlock.upstreams.upstream import Owner, Upstream
+from interlock.upstreams.port import Nobody
+from interlock.upstreams.upstream import Upstream
 
 log = get_logger(__name__)
 
@@ -72,11 +73,11 @@ class ServerRunner:
         self.server = server
         self.health = Health()
         self.catalogue = server.catalogue
-        self.variants: dict[str, Catalogue] = {}
-        self._kinds: Mapping[str, JSONObject] = {}
-        self._seen: set[str] = set()
         self._notes = notes
         self._callbacks = callbacks
+        self._variants = Variants(
+            callbacks.looking, server.definition.timeout, lambda: callbacks.changed(self)
+        )
         self._policy = RestartPolicy()
         self._wake = asyncio.Event()
         self._is_down = False
@@ -125,7 +126,7 @@ class ServerRunner:
             catalogue=self.catalogue,
             condition=condition,
             reason=self.health.reason,
-            variants=dict(self.variants),
+            variants=dict(self._variants.catalogues),
             tool_timeouts=definition.tool_timeouts,
             circuit=self._watch.circuit if self._watch is not None else None,
             retries=self._retries,
@@ -204,7 +205,7 @@ class ServerRunner:
         """Return when the server has to be started again."""
         self._is_reopened = False
         await self.subscriber.renew()
-        await self._read_variants()
+        await self._variants.read(self.upstream, self.catalogue)
         while not self._is_down:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(spread(HEALTH_INTERVAL)):
@@ -221,9 +222,9 @@ class ServerRunner:
                 self._is_stale = False
                 await self._refresh()
                 self._callbacks.changed(self)
-            elif self._seen == set(self._kinds):
+            elif self._variants.is_complete:
                 await self._look()
-            await self._read_variants()
+            await self._variants.read(self.upstream, self.catalogue)
 
     async def _look(self) -> None:
         """See whether the server still answers, and read lists again that announce no changes."""
@@ -296,7 +297,7 @@ class ServerRunner:
             raise UpstreamUnavailable(f"{name} did not list what it offers in time.") from None
         self._refresh_at = time.monotonic() + spread(REFRESH_INTERVAL)
         self.health.response_ms = (time.perf_counter() - started) * 1000
-        self._seen.clear()
+        self._variants.outdate()
         if catalogue != self.catalogue:
             self.catalogue = catalogue
             self._callbacks.keep(self, catalogue)
@@ -323,42 +324,8 @@ class ServerRunner:
 
     def meet(self, kinds: Mapping[str, JSONObject]) -> None:
         """Read what the server offers to these kinds of clients (capabilities by signature)."""
-        self._kinds = kinds
+        self._variants.kinds = kinds
         self._wake.set()
-
-    async def _read_variants(self) -> None:
-        for mark, capabilities in tuple(self._kinds.items()):
-            if mark in self._seen:
-                continue
-            self._seen.add(mark)
-            variant = await self._read_variant(mark, capabilities)
-            known = self.variants.get(mark)
-            if variant is None or self.catalogue is None or variant.items == self.catalogue.items:
-                self.variants.pop(mark, None)
-            else:
-                self.variants[mark] = variant
-            if self.variants.get(mark) != known:
-                self._callbacks.changed(self)
-
-    async def _read_variant(self, mark: str, capabilities: JSONObject) -> Catalogue | None:
-        name, upstream = self.server.definition.name, self.upstream
-        client = ClientFacts(GATEWAY.info, capabilities)
-        owner = Owner(f"look:{mark}", client, Nobody())
-        read: list[Catalogue] = []
-
-        async def look(session: LegacySession | ModernSession) -> JSONObject:
-            read.append(await read_catalogue(session, name, self.catalogue, client))
-            return {}
-
-        try:
-            async with self._callbacks.looking, asyncio.timeout(self.server.definition.timeout):
-                await upstream.within(upstream.preferred_era, owner, look)
-        except (InterlockError, TimeoutError):
-            # Clients of this kind are shown what all are offered.
-            return None
-        finally:
-            await upstream.release(owner.key)
-        return read[0]
 
     def _fail(self, failure: InterlockError) -> None:
         # What a server says of its troubles may repeat the secrets that it was given.
