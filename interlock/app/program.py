@@ -23,6 +23,7 @@ from interlock.app.readiness import Readiness
 from interlock.app.sockets import Doors
 from interlock.app.strict_body import StrictBody
 from interlock.audit import api as audit_api
+from interlock.audit import statistics_api
 from interlock.errors import BadInput
 from interlock.exports import api as exports_api
 from interlock.exports import source_api
@@ -169,6 +170,7 @@ class Program(Process):
             registry_api.routes(registry, gate),
             exports_api.routes(registry, gate, address),
             audit_api.routes(ground.records, ground.writer, gate.project(Role.REPORTER)),
+            statistics_api.routes(ground.records, ground.writer, gate.project(Role.REPORTER)),
             station_api.routes(sessions, default_owner, rest_records.called),
             source_api.project_routes(registry, gate, address),
             source_api.gateway_routes(registry, gate, lambda: project),

@@ -47,7 +47,7 @@ AskReader: TypeAlias = Callable[..., Any]
 def routes(store: RecordStore, writer: RecordWriter, reader_access: AskReader) -> APIRouter:
     """Make the routes; readers see also what happened a moment ago, for they flush the writer."""
     router = APIRouter(
-        prefix="/api/v1/projects/{project}/records", tags=["records"], route_class=_NamingRoute
+        prefix="/api/v1/projects/{project}/records", tags=["records"], route_class=NamingRoute
     )
 
     @router.get("")
@@ -108,7 +108,7 @@ def _finite(number: float) -> float:
 
 
 _Text: TypeAlias = Annotated[str, Field(max_length=256), AfterValidator(_storable)]
-_Moment: TypeAlias = Annotated[AwareDatetime, BeforeValidator(_moment)]
+Moment: TypeAlias = Annotated[AwareDatetime, BeforeValidator(_moment)]
 
 
 class FilterQuery(BaseModel):
@@ -122,8 +122,8 @@ class FilterQuery(BaseModel):
     outcome: Outcome | None = None
     principal: _Text | None = Field(default=None, description="the id or the name of who called")
     era: Era | None = None
-    since: _Moment | None = Field(default=None, description="from this moment on")
-    until: _Moment | None = Field(default=None, description="before this moment")
+    since: Moment | None = Field(default=None, description="from this moment on")
+    until: Moment | None = Field(default=None, description="before this moment")
     request_id: _Text | None = None
     min_ms: Annotated[float, AfterValidator(_finite)] | None = Field(
         default=None, ge=0, description="calls that took at least so long"
@@ -210,10 +210,11 @@ class RecordPage(BaseModel):
         )
 
 
-class _NamingRoute(APIRoute):
+class NamingRoute(APIRoute):
     """Refuses a wrong parameter as BadInput, in words that name it."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the handler, which refuses what the route cannot read."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:

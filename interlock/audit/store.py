@@ -3,21 +3,26 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter, itemgetter
 from typing import Any, Final, cast
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     CursorResult,
     RowMapping,
     Table,
+    case,
     delete,
+    extract,
+    func,
     literal,
     or_,
     select,
     tuple_,
 )
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from interlock.audit.filters import Position, RecordFilter
 from interlock.audit.models import RecordRow
 from interlock.audit.record import Record, fitted, is_record_id
+from interlock.audit.statistics import BOUNDS_MS, Span, Tally
 from interlock.errors import NotFound, Unavailable
 from interlock.protocol.versions import Era
 from interlock.storage.database import Database
@@ -33,6 +39,7 @@ _TABLE: Final = cast("Table", RecordRow.__table__)
 _PLAIN: Final = tuple(each.name for each in fields(Record) if each.name not in {"time", "era"})
 _COLUMNS: Final = ("time", "era", *_PLAIN)
 _REST: Final = attrgetter(*_PLAIN)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EQUAL: Final = ("server", "target", "method", "outcome", "era", "request_id")
 
 
@@ -99,6 +106,30 @@ class RecordStore:
             yield page
             after = Position.of(page[-1])
 
+    async def tallies_by_step(self, project: str, span: Span) -> list[Tally]:
+        """Count the records of a span that are alike; the key is the number of their step."""
+        since = (span.since - _EPOCH) // timedelta(microseconds=1)
+        passed = _microseconds(_TABLE.c.time, is_sqlite=self._is_sqlite) - since
+        step = passed // (span.step // timedelta(microseconds=1))
+        return await self._tally(project, span, step)
+
+    async def tallies_by_tool(self, project: str, span: Span) -> list[Tally]:
+        """Count the records of a span that are alike; the key is server, and tool if one was called."""
+        tool = case((_TABLE.c.method == "tools/call", _TABLE.c.target), else_=None)
+        return await self._tally(project, span, _TABLE.c.server, tool)
+
+    async def _tally(self, project: str, span: Span, *key: ColumnElement[Any]) -> list[Tally]:
+        table = _TABLE.c
+        classes = [(table.total_ms <= bound, number) for number, bound in enumerate(BOUNDS_MS)]
+        alike = (*key, table.outcome, case(*classes, else_=len(BOUNDS_MS)))
+        conditions = _conditions(RecordFilter(since=span.since, until=span.until))
+        asked = select(*alike, func.count()).where(table.project == project, *conditions)
+        async with self._reading() as session:
+            rows = cast(
+                "Sequence[tuple[Any, ...]]", (await session.execute(asked.group_by(*alike))).all()
+            )
+        return [Tally(tuple(row[:-3]), *row[-3:]) for row in rows]
+
     async def delete_before(self, moment: datetime, *, limit: int) -> int:
         """Delete up to `limit` of the oldest records from before `moment`; return how many."""
         old = select(_TABLE.c.id).where(_TABLE.c.time < moment)
@@ -116,9 +147,14 @@ class RecordStore:
             raise _unavailable(error) from error
 
     async def _read(self, statement: Any) -> list[Record]:
+        async with self._reading() as session:
+            return [_record(row) for row in (await session.execute(statement)).mappings()]
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncGenerator[AsyncSession]:
         try:
             async with self._database.reading() as session:
-                return [_record(row) for row in (await session.execute(statement)).mappings()]
+                yield session
         except (SQLAlchemyError, OSError) as error:
             raise _unavailable(error) from error
 
@@ -143,6 +179,15 @@ def _conditions(asked: RecordFilter) -> list[ColumnElement[bool]]:
     if asked.min_ms is not None:
         conditions.append(table.total_ms >= asked.min_ms)
     return conditions
+
+
+def _microseconds(time: ColumnElement[datetime], *, is_sqlite: bool) -> ColumnElement[int]:
+    """Return the expression for a moment as microseconds since 1970, which are exact."""
+    if not is_sqlite:
+        return sql_cast(extract("epoch", time) * 1_000_000, BigInteger)
+    # SQLite keeps moments as text, whose fraction its own functions round.
+    seconds = sql_cast(func.strftime("%s", time), BigInteger)
+    return seconds * 1_000_000 + sql_cast(func.substr(time, 21, 6), BigInteger)
 
 
 def _record(row: RowMapping) -> Record:
