@@ -40,6 +40,9 @@ class Process:
         """The fast lane, once the process is open."""
         return self._plane.lane if self._plane is not None else None
 
+    def begin(self) -> None:
+        """Take note that calls are taken: what they need not wait for can begin."""
+
     def end_streams(self) -> None:
         """Let every open stream end, before a shutdown waits for what is under way."""
         if self._plane is not None:

@@ -33,6 +33,10 @@ class Served(Protocol):
         """The fast lane, once the application is open."""
         ...
 
+    def begin(self) -> None:
+        """Take note that calls are taken: what they need not wait for can begin."""
+        ...
+
     def end_streams(self) -> None:
         """Let every open stream end, before a shutdown waits for what is under way."""
         ...
@@ -69,6 +73,7 @@ class GatewayServer(uvicorn.Server):
         """Begin to listen."""
         await super().startup(sockets)
         self._ready()
+        self._program.begin()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening and let what is under way finish."""

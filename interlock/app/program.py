@@ -4,42 +4,29 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from interlock.app import landing, rest_records
-from interlock.app.bulletin import Announced, Bulletin
-from interlock.app.control import control_app
+from interlock.app.bulletin import Bulletin
 from interlock.app.data_plane import DataPlane, open_data_plane
 from interlock.app.door import Door, KeeperDoor
 from interlock.app.echo import Echo
 from interlock.app.first_start import FirstStart, leave_credentials, prepare
 from interlock.app.front import Process, front, handover_to
 from interlock.app.ground import Ground, open_ground
+from interlock.app.late import Late
 from interlock.app.metrics import GatewayMetrics, ProcessMetrics, asking
-from interlock.app.metrics import routes as metrics_routes
 from interlock.app.observation import observe
 from interlock.app.readiness import Readiness
 from interlock.app.sockets import Doors
-from interlock.app.strict_body import StrictBody
-from interlock.audit import api as audit_api
-from interlock.audit import statistics_api
 from interlock.errors import BadInput
-from interlock.exports import api as exports_api
-from interlock.exports import source_api
 from interlock.gateway.catalogue import GATEWAY
-from interlock.gateway.entry import client_of
 from interlock.gateway.handover import KEEPER, Handover
 from interlock.gateway.perimeter import is_loopback
 from interlock.gateway.relay import Relay
-from interlock.identity import api as identity_api
 from interlock.identity.entities import Project
-from interlock.identity.principal import Role
-from interlock.registry import api as registry_api
 from interlock.registry.config import ImportedConfig, read_config
 from interlock.registry.importing import Importer, environment
 from interlock.settings import Settings
-from interlock.station import api as station_api
 from interlock.station.conversations import HostedConversation
 from interlock.station.sessions import Conversation, ProcessSessions
 from interlock.upstreams.definition import ServerDefinition, StdioTarget
@@ -73,10 +60,13 @@ class Program(Process):
         self._doors = doors
         self.door: Door | None = None
         self._relay: Relay | None = None
+        self._control: Late | None = None
 
     async def open(self, config: Path | None) -> Report:
-        """Build and start everything; `config` is a file of servers for the default project.
+        """Build everything; `config` is a file of servers for the default project.
 
+        Servers are started, and the control API is loaded, once it is told to `begin`: until then
+        this process has the processor to itself, so that it answers soon.
         Raises InterlockError with the cure where the settings or the file cannot be used.
         """
         imported = _read(config) if config is not None else None
@@ -85,6 +75,12 @@ class Program(Process):
         except BaseException:
             await self.close()
             raise
+
+    def begin(self) -> None:
+        """Start the servers and load the control API, now that calls can be answered."""
+        if self._plane is not None and self._control is not None:
+            self._plane.registry.begin()
+            self._control.begin()
 
     async def _open(self, imported: ImportedConfig | None) -> Report:
         settings = self._settings
@@ -109,6 +105,7 @@ class Program(Process):
         handover = self._handover(ground)
         plane = await open_data_plane(settings, ground, self._stack, handover)
         plane.registry.allow_open = allow_open
+        plane.registry.hold()
         await plane.registry.start()
         faults = await _take_servers(plane, project, imported, is_first=first is not None)
         self._plane = plane
@@ -142,52 +139,22 @@ class Program(Process):
         bulletin: Bulletin | None,
         metrics: GatewayMetrics,
     ) -> ASGIApp:
-        settings, registry = self._settings, plane.registry
-        allow_open = registry.allow_open
-        gate, logins = ground.gate(settings, allow_open=allow_open)
+        settings = self._settings
         sessions = self._rest_sessions(plane)
         readiness = Readiness(ground.database, ground.writer)
         self._stack.push_async_callback(readiness.close)
 
-        async def default_owner(request: Request) -> str:
-            rest_records.arrived(request, await gate.principal(request))
-            access = await gate.project(Role.OWNER)(request, project.name)
-            entry = registry.table.project(project.name)
-            plane.limits.take(access.principal, entry, client_of(request.scope))
-            return access.project.workspace_id
+        def build() -> ASGIApp:
+            # The framework of the control API takes longer to load than all the rest together,
+            # and no call needs it.
+            from interlock.app.control_plane import Parts, control_plane  # noqa: PLC0415
 
-        def address() -> str:
-            return settings.address
+            parts = Parts(ground, plane, sessions, readiness, metrics, project)
+            return control_plane(settings, parts, bulletin)
 
-        routers = [
-            identity_api.routes(
-                gate,
-                logins=logins,
-                projects=ground.projects,
-                keys=ground.keys,
-                on_change=registry.projects_changed,
-            ),
-            registry_api.routes(registry, gate),
-            exports_api.routes(registry, gate, address),
-            audit_api.routes(ground.records, ground.writer, gate.project(Role.REPORTER)),
-            statistics_api.routes(ground.records, ground.writer, gate.project(Role.REPORTER)),
-            station_api.routes(sessions, default_owner, rest_records.called),
-            source_api.project_routes(registry, gate, address),
-            source_api.gateway_routes(registry, gate, lambda: project),
-            landing.routes(settings.address),
-            metrics_routes(metrics, gate, settings, registry.project_name),
-        ]
-        control: ASGIApp = control_app(routers, readiness.missing)
-        if bulletin is not None:
-            control = Announced(control, bulletin)
-        control = StrictBody(control, settings.gateway.max_body)
-        recorded = rest_records.RESTRecords(control, plane.ledger, project.name)
-
-        async def rest(scope: Scope, receive: Receive, send: Send) -> None:
-            is_recorded = scope["type"] == "http" and rest_records.is_recorded(scope)
-            await (recorded if is_recorded else control)(scope, receive, send)
-
-        return front(settings, plane, rest)
+        self._control = Late(build)
+        self._stack.push_async_callback(self._control.close)
+        return front(settings, plane, self._control)
 
     def _rest_sessions(self, plane: DataPlane) -> ProcessSessions:
         async def connect(target: StdioTarget, name: str) -> Conversation:

@@ -81,6 +81,8 @@ async def _start_workers(
     """Start the further processes of a gateway; return what lets them end, if there are any."""
     if doors is None or program.door is None:
         return None
+    # Workers take as long to start as servers do: both are started at once.
+    program.begin()
     own = doors.bind(KEEPER)
     stack.callback(own.close)
     await stack.enter_async_context(open_door(program.door, own, settings.gateway))

@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from interlock.app.control import error_response
+from interlock.app.refusals import error_response
 from interlock.errors import InterlockError
 from interlock.gateway.http import ClientGone, headers_of, read_body
 from interlock.protocol.json import loads_strict

@@ -7,13 +7,13 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from interlock import __version__
-from interlock.app.control import error_response
 from interlock.app.data_plane import open_data_plane
 from interlock.app.door import Door
 from interlock.app.following import Following
 from interlock.app.front import Process, front, handover_to
 from interlock.app.ground import join_ground
 from interlock.app.observation import observe
+from interlock.app.refusals import error_response
 from interlock.app.sockets import Doors
 from interlock.errors import InterlockError
 from interlock.gateway.handover import KEEPER

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     CursorResult,
+    Insert,
     RowMapping,
     Table,
     case,
@@ -23,7 +24,6 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy import cast as sql_cast
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -54,12 +54,11 @@ class RecordStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        dialect = postgresql if database.engine.dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(_TABLE).on_conflict_do_nothing(index_elements=["id"])
+        self._is_sqlite = database.engine.dialect.name == "sqlite"
+        insert = _insert_of(is_sqlite=self._is_sqlite)
         compiled = insert.compile(dialect=database.engine.dialect)
         self._insert = str(compiled)
         self._order = itemgetter(*(_COLUMNS.index(name) for name in compiled.positiontup or ()))
-        self._is_sqlite = dialect is sqlite
 
     async def add(self, records: Sequence[Record]) -> None:
         """Write a batch in one transaction; records that are already there stay as they are."""
@@ -157,6 +156,15 @@ class RecordStore:
                 yield session
         except (SQLAlchemyError, OSError) as error:
             raise _unavailable(error) from error
+
+
+def _insert_of(*, is_sqlite: bool) -> Insert:
+    # The other database's dialect and its driver would be loaded for nothing.
+    if is_sqlite:
+        from sqlalchemy.dialects.sqlite import insert  # noqa: PLC0415
+    else:
+        from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415
+    return insert(_TABLE).on_conflict_do_nothing(index_elements=["id"])
 
 
 def _unavailable(error: Exception) -> RecordsUnavailable:

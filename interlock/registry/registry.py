@@ -78,9 +78,19 @@ class Registry:
         self.log_levels = LogLevels(self._logs)
         self._keeping: set[asyncio.Task[None]] = set()
         self._is_closing = False
+        self._begun = asyncio.Event()
+        self._begun.set()
         self._looking = asyncio.Semaphore(2)
         self._met: dict[str, dict[str, JSONObject]] = {}
         self._changing = asyncio.Lock()
+
+    def hold(self) -> None:
+        """Start no process and open no connection until `begin`; what is kept is listed."""
+        self._begun.clear()
+
+    def begin(self) -> None:
+        """Start all servers that were held back."""
+        self._begun.set()
 
     async def start(self) -> None:
         """Start every enabled server, all at once; lists are answered from what was kept."""
@@ -286,7 +296,7 @@ class Registry:
             elsewhere.meet(kinds)
             return
         notes = self._links.notes(self.log_of(server), server.definition)
-        callbacks = Callbacks(self._changed, self._keep, self._heard, self._looking)
+        callbacks = Callbacks(self._changed, self._keep, self._heard, self._looking, self._begun)
         runner = ServerRunner(server, notes, callbacks)
         runner.meet(kinds)
         self._runners[server.id] = runner

@@ -57,13 +57,15 @@ class Health:
 class Callbacks:
     """Whom a runner tells: of a new state, of a new catalogue to keep, of what the server said.
 
-    `looking` bounds how many servers are started at once only to be looked at.
+    `looking` bounds how many servers are started at once only to be looked at; none is started
+    before `begun` is set.
     """
 
     changed: Callable[["ServerRunner"], None]
     keep: Callable[["ServerRunner", Catalogue], None]
     heard: Callable[[str, str, JSONObject], None]
     looking: asyncio.Semaphore
+    begun: asyncio.Event
 
 
 class ServerRunner:
@@ -175,6 +177,7 @@ class ServerRunner:
         self._wake.set()
 
     async def _run(self) -> None:
+        await self._callbacks.begun.wait()
         while True:
             self._policy.started(time.monotonic())
             self._is_down = self._retry_now = False

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DatabaseError
 
 import interlock
 from interlock.errors import Unavailable
@@ -29,10 +27,26 @@ async def migrate(database: Database) -> None:
     All steps happen in one transaction, under a lock that makes further processes wait, so that
     several may start at once. Raises DatabaseTooNew where a newer version was here before.
     """
+    if await _version(database) == newest_version():
+        return
     async with database.engine.connect() as connection:
         await connection.run_sync(_lock)
         await connection.run_sync(_upgrade)
         await connection.commit()
+
+
+def newest_version() -> str:
+    """Return the version of the last step; the names of the files begin with their versions."""
+    return max(path.name.partition("_")[0] for path in SCRIPTS.glob("versions/[0-9]*.py"))
+
+
+async def _version(database: Database) -> str | None:
+    try:
+        async with database.engine.connect() as connection:
+            return await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    except DatabaseError:
+        # A new database has no such table; what else is wrong, the migration meets again.
+        return None
 
 
 def _lock(connection: Connection) -> None:
@@ -49,6 +63,11 @@ def _lock(connection: Connection) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
+    # Loaded by the few starts that change the database, and by no other.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
+
     config = Config()
     # Alembic reads options through configparser, to which a percent sign is special.
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))

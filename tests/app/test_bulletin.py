@@ -145,6 +145,7 @@ async def keeper() -> AsyncIterator[Keeper]:
         program = Program(settings, doors)
         stack.push_async_callback(program.close)
         await program.open(file)
+        program.begin()
         assert program.door is not None
         listening = doors.bind(KEEPER)
         stack.callback(listening.close)
