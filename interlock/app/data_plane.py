@@ -131,7 +131,11 @@ async def open_data_plane(
     otlp = open_collector(settings.telemetry, handover.number)
     if otlp is not None:
         stack.push_async_callback(otlp.close)
-    ledger = Ledger(ground.writer.add, calls, otlp)
+
+    def project_id(name: str) -> str:
+        return registry.table.id_of(name)
+
+    ledger = Ledger(ground.writer.add, calls, otlp, project_id)
     entry = Entry(
         ground.keys.find,
         lambda: registry.table,

@@ -22,12 +22,12 @@ from interlock.protocol.versions import Era
 MAX_LIMIT: Final = 500
 
 
-class NamedProject(Protocol):
+class OneProject(Protocol):
     """The project whose records are read."""
 
     @property
-    def name(self) -> str:
-        """The name that its records carry."""
+    def id(self) -> str:
+        """The id that its records carry."""
         ...
 
 
@@ -35,7 +35,7 @@ class ReaderAccess(Protocol):
     """A caller who may read the records of one project."""
 
     @property
-    def project(self) -> NamedProject:
+    def project(self) -> OneProject:
         """That project."""
         ...
 
@@ -59,7 +59,7 @@ def routes(store: RecordStore, writer: RecordWriter, reader_access: AskReader) -
         await writer.flush()
         # One more than asked for tells whether there is a next page.
         found = await store.page(
-            access.project.name, query.asked(), after=after, limit=query.limit + 1
+            access.project.id, query.asked(), after=after, limit=query.limit + 1
         )
         return RecordPage.of(found, query.limit)
 
@@ -69,7 +69,7 @@ def routes(store: RecordStore, writer: RecordWriter, reader_access: AskReader) -
     ) -> StreamingResponse:
         """Download the calls of a project, newest first, as CSV or as JSON lines."""
         await writer.flush()
-        pages = store.pages(access.project.name, query.asked())
+        pages = store.pages(access.project.id, query.asked())
         return StreamingResponse(
             export(pages, query.format),
             media_type=MEDIA_TYPES[query.format],
@@ -82,7 +82,7 @@ def routes(store: RecordStore, writer: RecordWriter, reader_access: AskReader) -
     ) -> RecordView:
         """Show one call."""
         await writer.flush()
-        return RecordView.of(await store.get(access.project.name, record_id))
+        return RecordView.of(await store.get(access.project.id, record_id))
 
     return router
 

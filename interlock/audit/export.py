@@ -17,7 +17,8 @@ MEDIA_TYPES: Final[dict[ExportFormat, str]] = {
     "csv": "text/csv; charset=utf-8",
     "jsonl": "application/x-ndjson",
 }
-COLUMNS: Final = ("id", *(each.name for each in fields(Record) if each.name != "id"))
+_OURS: Final = frozenset({"id", "project_id"})
+COLUMNS: Final = ("id", *(each.name for each in fields(Record) if each.name not in _OURS))
 # What a spreadsheet takes for the beginning of a formula, also in full-width letters and after
 # characters that it does not show.
 _FORMULA: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\ufeff]*[-=+@＝＋－＠]")  # noqa: RUF001

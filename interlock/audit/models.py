@@ -16,8 +16,8 @@ class RecordRow(Base):
 
     __tablename__ = "records"
     __table_args__ = (
-        Index("ix_records_project_time", "project", "time", "id"),
-        Index("ix_records_project_server_time", "project", "server", "time", "id"),
+        Index("ix_records_project_time", "project_id", "time", "id"),
+        Index("ix_records_project_server_time", "project_id", "server", "time", "id"),
         Index("ix_records_time", "time"),
     )
 
@@ -45,3 +45,4 @@ class RecordRow(Base):
     request_id: Mapped[str]
     trace_id: Mapped[str | None]
     client_name: Mapped[str | None]
+    project_id: Mapped[str] = mapped_column(server_default="")

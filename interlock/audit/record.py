@@ -15,6 +15,7 @@ Outcome: TypeAlias = Literal["ok", "refused", "failed", "tool_error", "input_req
 RECORD_ID_LENGTH: Final = 26
 TEXT_LIMITS: Final = {
     "id": RECORD_ID_LENGTH,
+    "project_id": 128,
     "project": 128,
     "server": 128,
     "principal_kind": 32,
@@ -60,7 +61,8 @@ class Record:
     there was one, `tool_error` what a tool said of itself. `outcome` sums them up, `reason` is the
     one word of a refusal or failure. `queue_ms` is the time in the gateway before the upstream had
     the call; `upstream_ms` is None where it never got it. `target` is the tool, prompt or resource
-    as the caller named it.
+    as the caller named it. `project_id` is that of the project that the record belongs to, and
+    empty where there was none; `project` is what it was called then.
     """
 
     time: datetime
@@ -86,6 +88,7 @@ class Record:
     request_id: str
     trace_id: str | None = None
     client_name: str | None = None
+    project_id: str = ""
     id: str = field(default_factory=new_record_id)
 
     def __post_init__(self) -> None:

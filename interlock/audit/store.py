@@ -77,31 +77,31 @@ class RecordStore:
         values = (text if self._is_sqlite else moment, era, *_REST(record))
         return self._order(values)
 
-    async def get(self, project: str, record_id: str) -> Record:
+    async def get(self, project_id: str, record_id: str) -> Record:
         """Return one record. Raises NotFound."""
-        asked = select(_TABLE).where(_TABLE.c.project == project, _TABLE.c.id == record_id)
+        asked = select(_TABLE).where(_TABLE.c.project_id == project_id, _TABLE.c.id == record_id)
         found = await self._read(asked) if is_record_id(record_id) else []
         if not found:
             raise NotFound("This project has no such record.")
         return found[0]
 
     async def page(
-        self, project: str, asked: RecordFilter, *, after: Position | None, limit: int
+        self, project_id: str, asked: RecordFilter, *, after: Position | None, limit: int
     ) -> list[Record]:
         """Return up to `limit` records, newest first, that come `after` a position in the list."""
         table = _TABLE.c
-        chosen = select(_TABLE).where(table.project == project, *_conditions(asked))
+        chosen = select(_TABLE).where(table.project_id == project_id, *_conditions(asked))
         if after is not None:
             place = tuple_(literal(after.time, table.time.type), literal(after.id, table.id.type))
             chosen = chosen.where(tuple_(table.time, table.id) < place)
         return await self._read(chosen.order_by(table.time.desc(), table.id.desc()).limit(limit))
 
     async def pages(
-        self, project: str, asked: RecordFilter, *, size: int = 500
+        self, project_id: str, asked: RecordFilter, *, size: int = 500
     ) -> AsyncIterator[list[Record]]:
         """Yield all records page by page, newest first; no transaction stays open in between."""
         after: Position | None = None
-        while page := await self.page(project, asked, after=after, limit=size):
+        while page := await self.page(project_id, asked, after=after, limit=size):
             yield page
             after = Position.of(page[-1])
 

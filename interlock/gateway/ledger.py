@@ -15,7 +15,8 @@ from interlock.telemetry.spans import Spans
 class Ledger:
     """Writes one record for every call that came in, also for one that was refused.
 
-    The same is counted and told to a collector of traces, so that all three agree.
+    The same is counted and told to a collector of traces, so that all three agree. `project_id`
+    returns the id of the project with a name, and an empty text where there is none.
     """
 
     def __init__(
@@ -23,10 +24,12 @@ class Ledger:
         add: Callable[[Record], None],
         calls: CallMetrics | None = None,
         spans: Spans | None = None,
+        project_id: Callable[[str], str] = str,
     ) -> None:
         self._add = add
         self._calls = calls or CallMetrics()
         self._spans = spans
+        self._project_id = project_id
 
     def begin(self, trace: Trace) -> None:
         """Begin the span of a call, where spans are told; its trace knows who calls for what."""
@@ -83,5 +86,6 @@ class Ledger:
                 request_id=trace.request_id,
                 trace_id=trace.trace_id,
                 client_name=trace.client_name,
+                project_id=self._project_id(trace.project),
             )
         )

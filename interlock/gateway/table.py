@@ -178,6 +178,11 @@ class RouteTable:
             return project
         return next((each for each in self.projects.values() if each.id == name_or_id), None)
 
+    def id_of(self, name: str) -> str:
+        """Return the id of the project with a name; empty where there is none."""
+        found = self.projects.get(name)
+        return found.id if found is not None else ""
+
     def project(self, name_or_id: str) -> ProjectEntry:
         """Return a project. Raises NotFound."""
         project = self.find(name_or_id)

@@ -41,6 +41,7 @@ def record(**values: Any) -> Record:
         "total_ms": 4.0,
         "request_id": "r1",
     }
+    ordinary["project_id"] = values.get("project", "p")
     return Record(**{**ordinary, **values})
 
 

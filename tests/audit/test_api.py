@@ -29,19 +29,19 @@ RECORDS = "/api/v1/projects/p/records"
 
 
 @dataclass(frozen=True)
-class Named:
-    name: str
+class One:
+    id: str
 
 
 @dataclass(frozen=True)
 class Access:
-    project: Named
+    project: One
 
 
 def reader_access(project: str) -> Access:
     if project not in {"p", "q"}:
         raise NotFound("There is no such project.")
-    return Access(Named(project))
+    return Access(One(project))
 
 
 async def refuse(_request: Request, error: Exception) -> JSONResponse:

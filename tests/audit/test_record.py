@@ -77,7 +77,7 @@ async def test_the_database_takes_every_record_whatever_its_caller_chose(
     await store.add([wild, ordinary])
 
     expected = fitted(wild)
-    assert await store.get(expected.project, wild.id) == expected
+    assert await store.get(expected.project_id, wild.id) == expected
     assert all(len(getattr(expected, name) or "") <= TEXT_LIMITS[name] for name in TEXT_LIMITS)
 
 

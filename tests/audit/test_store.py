@@ -67,7 +67,7 @@ async def test_pages_hold_every_matching_record_once_in_order_under_any_filter(
     store: RecordStore, records: list[Record], asked: RecordFilter, limit: int
 ) -> None:
     project = new_record_id()
-    mine = [record(**{**fields(one), "project": project}) for one in records]
+    mine = [record(**{**fields(one), "project": project, "project_id": project}) for one in records]
     await store.add([*mine, record(project="another")])
 
     pages = []

@@ -414,6 +414,22 @@ async def test_records_of_a_project_are_seen_by_its_own_members_only(
     assert missing.status_code == 404
 
 
+async def test_a_new_project_with_an_old_name_sees_no_old_records() -> None:
+    body, headers = call("well__echo", {"message": "hi"})
+    seen: list[int] = []
+    async with program({"mcpServers": {}}) as fresh, administrator(fresh) as browser:
+        for _ in range(2):
+            member = bearer(await new_project(browser, "again"))
+            await fresh.client.post("/mcp/again", json=body, headers={**headers, **member})
+            path = "/api/v1/projects/again/records"
+            answer = await fresh.client.get(path, headers=member)
+            seen.append(len(answer.json()["records"]))
+            gone = await browser.delete("/api/v1/projects/again")
+            assert gone.status_code == 204, gone.text
+
+    assert seen == [1, 1]
+
+
 async def test_the_source_documents_rest_calls_are_recorded_too(
     gateway: RunningProgram, since: str
 ) -> None:
