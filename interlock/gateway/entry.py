@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from interlock.errors import Unauthenticated
+from interlock.errors import NotFound, Unauthenticated
 from interlock.gateway.call import Trace
 from interlock.gateway.capabilities import Acquaintance, signature
-from interlock.gateway.http import ATTEMPTS, Scope, headers_of
+from interlock.gateway.http import ATTEMPTS, NAMED_SERVER, Scope, headers_of
 from interlock.gateway.ledger import Ledger
 from interlock.gateway.limited import limited
 from interlock.gateway.pipeline import target_name
-from interlock.gateway.table import ProjectEntry, RouteTable, View
+from interlock.gateway.table import ProjectEntry, RouteTable, View, no_server
 from interlock.identity.credentials import api_key_in
 from interlock.identity.principal import Principal, anonymous
 from interlock.policy.rate_limit import RateLimits
@@ -81,6 +81,15 @@ class Entry:
 
         A project that is hidden from the caller looks like one that does not exist.
         """
+        try:
+            return self._admit(scope, place, trace)
+        except NotFound:
+            if NAMED_SERVER not in scope:
+                raise
+            # Nobody learns what a server is called that is not theirs, or of which project it is.
+            raise no_server(scope[NAMED_SERVER]) from None
+
+    def _admit(self, scope: Scope, place: tuple[str, str | None], trace: Trace) -> Arrival:
         headers = headers_of(scope)
         project_name, server = place
         trace.context = context_of(headers)

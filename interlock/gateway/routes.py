@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote
 
-from interlock.gateway.http import Receive, Scope, Send
+from interlock.gateway.http import NAMED_SERVER, Receive, Scope, Send
 from interlock.gateway.legacy_sse import LegacySSE, Place
 from interlock.gateway.streamable_http import StreamableHTTP
 
@@ -65,7 +65,8 @@ class Endpoints:
             return
         found = _PROXY.fullmatch(path)
         if found is not None:
-            await self._alias(scope, receive, send, self._place_of(found["server"]), found)
+            named = {**scope, NAMED_SERVER: found["server"]}
+            await self._alias(named, receive, send, self._place_of(found["server"]), found)
 
     async def _alias(
         self, scope: Scope, receive: Receive, send: Send, place: Place, found: re.Match[str]

@@ -342,6 +342,22 @@ async def test_what_is_hidden_reads_like_what_is_missing(
     assert texts[:3] == texts[3:]
 
 
+async def test_a_hidden_server_reads_like_a_missing_one_where_it_is_named_alone(
+    gateway: RunningProgram, stranger: dict[str, str]
+) -> None:
+    server = (await gateway.client.get("/api/v1/projects/default/servers/well")).json()
+    headers = {**stranger, **modern_headers("tools/list")}
+    texts: set[str] = set()
+    for name in ("well", server["id"], "nowhere"):
+        path = f"/api/proxy/mcp/{name}/mcp"
+        answer = await gateway.client.post(path, json=modern("tools/list"), headers=headers)
+        texts.add(f"{answer.status_code} {answer.text.replace(name, 'X')}")
+
+    (text,) = texts
+    assert text.startswith("404")
+    assert "default" not in text
+
+
 async def test_servers_of_one_project_are_not_reached_through_another(
     gateway: RunningProgram, stranger: dict[str, str]
 ) -> None:
