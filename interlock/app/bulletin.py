@@ -2,8 +2,8 @@
 
 Each worker follows one long answer of JSON lines. A line `{"hosted": …}` is the state of one hosted
 server, a line `{"changed": …}` a change of lists that another process noticed, a line
-`{"levels": …}` how much is logged about single servers; a line
-`{"number": …, "registry": …, "keys": …}` ends a batch and says what to read anew.
+`{"levels": …}` how much is logged about single servers, a line `{"restarted": …}` the ids of servers
+that someone lets start anew; a line `{"number": …, "registry": …, "keys": …}` ends a batch and says what to read anew.
 """
 
 import asyncio
@@ -34,6 +34,7 @@ class _Follower:
     news: asyncio.Event = field(default_factory=asyncio.Event)
     hosted: dict[str, HostedState] = field(default_factory=dict[str, HostedState])
     changed: dict[str, JSONObject] = field(default_factory=dict[str, JSONObject])
+    restarted: set[str] = field(default_factory=set[str])
     levels: JSONObject | None = None
     registry: int = -1
     keys: int = -1
@@ -53,6 +54,7 @@ class Bulletin:
         self._followers: dict[int, _Follower] = {}
         self._settling: set[asyncio.Event] = set()
         registry.on_publish = self._changed
+        registry.on_restart = self._restarted
         keys.on_change = self._keys_changed
 
     async def follow(self, worker: int) -> AsyncGenerator[bytes]:
@@ -91,6 +93,9 @@ class Bulletin:
         changed, follower.changed = follower.changed, {}
         for change in changed.values():
             yield {"changed": change}
+        if follower.restarted:
+            restarted, follower.restarted = follower.restarted, set()
+            yield {"restarted": sorted(restarted)}
         levels = self._registry.log_levels.document()
         if levels != follower.levels:
             follower.levels = levels
@@ -132,6 +137,11 @@ class Bulletin:
             log.warning("bulletin.late", workers=late)
         finally:
             self._settling.discard(waiting)
+
+    def _restarted(self, server_id: str) -> None:
+        for follower in self._followers.values():
+            follower.restarted.add(server_id)
+        self._changed()
 
     def _keys_changed(self) -> None:
         self._keys += 1

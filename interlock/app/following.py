@@ -88,6 +88,9 @@ class Following:
             if self._echo is not None:
                 self._echo.heard(line["changed"])
             return
+        if "restarted" in line:
+            registry.restart_all(line["restarted"])
+            return
         if "levels" in line:
             registry.log_levels.take(line["levels"])
             return

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -45,8 +45,9 @@ class Registry:
 
     With a `host` this is one of the further processes of a gateway: the servers that we start are
     the host's, and what servers offer is kept in the database by the host alone. `revision` counts
-    the changes of servers and projects; `on_publish` is called after each new table, `announce`
-    for each endpoint whose lists it changed.
+    the changes of servers and projects; `on_publish` is called after each new table, `on_restart`
+    with the id of a server that someone lets start anew, `announce` for each endpoint whose lists
+    a new table changed.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Registry:
         self.table = RouteTable()
         self.revision = 0
         self.on_publish: Callable[[], None] = _nobody
+        self.on_restart: Callable[[str], None] = _no_other
         self._changes = changes
         self.announce = self._changes.lists_changed
         self.host: Host | None = None
@@ -262,11 +264,18 @@ class Registry:
         self._spawn(self._links.drain(runner))
 
     async def restart(self, server: Server) -> None:
-        """Start a server anew, at once. Raises Conflict where it is disabled."""
-        runner = self._runners.get(server.id)
-        if runner is None:
+        """Start a server anew, at once, in every process. Raises Conflict where it is disabled."""
+        if server.id not in self._runners:
             raise Conflict("The server is disabled; enable it first.")
-        runner.restart()
+        self.restart_all([server.id])
+        self.on_restart(server.id)
+
+    def restart_all(self, server_ids: Iterable[str]) -> None:
+        """Start these servers anew in this process, those that it runs."""
+        for server_id in server_ids:
+            runner = self._runners.get(server_id)
+            if runner is not None:
+                runner.restart()
 
     async def test(self, definition: ServerDefinition) -> Trial:
         """Try a definition without keeping it: open a session, read the lists, close."""
@@ -404,4 +413,8 @@ def no_server(name_or_id: str) -> NotFound:
 
 
 def _nobody() -> None:
+    """Tell nobody: a gateway of one process has none to tell."""
+
+
+def _no_other(_server_id: str) -> None:
     """Tell nobody: a gateway of one process has none to tell."""

@@ -37,10 +37,11 @@ KEYS = "/api/v1/projects/default/keys"
 
 @dataclass(slots=True)
 class Batch:
-    """What is told at once: hosted servers by id, changed lists, log levels, what to read anew."""
+    """What is told at once: hosted servers by id, changed lists, restarts, levels, what is new."""
 
     hosted: dict[str, HostedState] = field(default_factory=dict[str, HostedState])
     changed: list[JSONObject] = field(default_factory=list[JSONObject])
+    restarted: list[str] = field(default_factory=list[str])
     levels: JSONObject | None = None
     end: JSONObject = field(default_factory=dict[str, Any])
 
@@ -73,6 +74,8 @@ class Worker:
                 batch.hosted[state.server_id] = state
             elif "changed" in told:
                 batch.changed.append(told["changed"])
+            elif "restarted" in told:
+                batch.restarted += told["restarted"]
             elif "levels" in told:
                 batch.levels = told["levels"]
             elif told:
@@ -345,3 +348,18 @@ async def test_the_port_knows_nothing_of_what_processes_tell_one_another(
         answers = [await client.request(method, path) for method in ("GET", "POST")]
 
     assert [each.status_code for each in answers] == [404, 404]
+
+
+async def test_a_restart_is_told_to_every_worker_once(keeper: Keeper) -> None:
+    shown = (await keeper.client.get("/api/v1/projects/default/servers/sample")).json()
+    async with keeper.worker(1) as one, keeper.worker(2) as other:
+        for worker in (one, other):
+            await worker.batch()
+        answer = await keeper.client.post("/api/v1/projects/default/servers/sample/restart")
+        told = [await worker.batch() for worker in (one, other)]
+        # The next batch is about the server's end and its start.
+        later = [await worker.batch() for worker in (one, other)]
+
+    assert answer.status_code == 200
+    assert [batch.restarted for batch in told] == [[shown["id"]]] * 2
+    assert [batch.restarted for batch in later] == [[], []]

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -77,6 +78,33 @@ async def test_an_updated_resource_is_told_of_at_every_process(trio: Trio) -> No
             await actor.call("touch", {"uri": "test://watched"})
             told = await listener.until("notifications/resources/updated")
         assert told["uri"] == "test://watched"
+
+
+async def test_a_remote_server_is_restarted_in_every_process(trio: Trio) -> None:
+    async with trio.gateway.at(1) as worker:
+        before = await restarts(worker, "web")
+        answer = await worker.post(f"{API}/default/servers/web/restart")
+
+        async def is_restarted(number: int) -> bool:
+            return (await restarts(worker, "web"))[str(number)] > before[str(number)]
+
+        await trio.everywhere(is_restarted)
+
+    assert answer.status_code == 200
+    assert set(before) == {str(number) for number in range(COUNT)}
+    await trio.gateway.up()
+
+
+async def restarts(client: httpx2.AsyncClient, server: str) -> Counter[str]:
+    """Read how often each process has restarted a server."""
+    text = (await client.get("/metrics")).text
+    line = re.compile(r"interlock_server_restarts_total\{(.*)\} ([0-9.]+)")
+    found: Counter[str] = Counter()
+    for labels, value in line.findall(text):
+        if f'server="{server}"' in labels:
+            (worker,) = re.findall(r'worker="(\d+)"', labels)
+            found[worker] = int(float(value))
+    return found
 
 
 async def test_a_server_that_was_added_by_way_of_one_process_is_there_at_all(trio: Trio) -> None:
