@@ -25,7 +25,7 @@ types: .venv/.synced
 check: lint types test
 
 # Needs two cores to itself; ARGS="--rounds 3 --seconds 2" makes it shorter.
-bench: .venv/.synced
+bench: .venv/.synced .cache/bench/fastmcp/.ready .cache/bench/mcp-proxy/.ready
 	@.venv/bin/python -m bench $(ARGS)
 
 format: .venv/.synced
@@ -47,6 +47,12 @@ COMPILE = .venv/bin/python -m compileall -q interlock
 	@$(SYNC)
 	@$(COMPILE)
 	@touch $@ .venv/.runnable
+
+# What the bench compares with, each in an environment of its own.
+.cache/bench/%/.ready: bench/peers/%.txt | $(UV)
+	@$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) $(@D)
+	@$(UV) pip install --quiet --compile-bytecode --python $(@D)/bin/python -r $<
+	@touch $@
 
 .cache/uv/bin/uv:
 	@echo "Installing uv into .cache/uv" >&2
