@@ -30,10 +30,10 @@ def routes(store: RecordStore, writer: RecordWriter, reader_access: AskReader) -
         query: Annotated[SpanQuery, Query()], access: ReaderAccess = Depends(reader_access)
     ) -> StatisticsView:
         """Show how the calls of a project went: over time, by server and by tool."""
-        span, project = query.span(datetime.now(UTC)), access.project.name
+        span, project_id = query.span(datetime.now(UTC)), access.project.id
         await writer.flush()
-        steps = await store.tallies_by_step(project, span)
-        tools = await store.tallies_by_tool(project, span)
+        steps = await store.tallies_by_step(project_id, span)
+        tools = await store.tallies_by_tool(project_id, span)
         servers = [replace(each, key=each.key[:1]) for each in tools]
         return StatisticsView(
             since=span.since,

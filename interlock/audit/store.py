@@ -105,24 +105,24 @@ class RecordStore:
             yield page
             after = Position.of(page[-1])
 
-    async def tallies_by_step(self, project: str, span: Span) -> list[Tally]:
+    async def tallies_by_step(self, project_id: str, span: Span) -> list[Tally]:
         """Count the records of a span that are alike; the key is the number of their step."""
         since = (span.since - _EPOCH) // timedelta(microseconds=1)
         passed = _microseconds(_TABLE.c.time, is_sqlite=self._is_sqlite) - since
         step = passed // (span.step // timedelta(microseconds=1))
-        return await self._tally(project, span, step)
+        return await self._tally(project_id, span, step)
 
-    async def tallies_by_tool(self, project: str, span: Span) -> list[Tally]:
+    async def tallies_by_tool(self, project_id: str, span: Span) -> list[Tally]:
         """Count the records of a span that are alike; the key is server, and tool if one was called."""
         tool = case((_TABLE.c.method == "tools/call", _TABLE.c.target), else_=None)
-        return await self._tally(project, span, _TABLE.c.server, tool)
+        return await self._tally(project_id, span, _TABLE.c.server, tool)
 
-    async def _tally(self, project: str, span: Span, *key: ColumnElement[Any]) -> list[Tally]:
+    async def _tally(self, project_id: str, span: Span, *key: ColumnElement[Any]) -> list[Tally]:
         table = _TABLE.c
         classes = [(table.total_ms <= bound, number) for number, bound in enumerate(BOUNDS_MS)]
         alike = (*key, table.outcome, case(*classes, else_=len(BOUNDS_MS)))
         conditions = _conditions(RecordFilter(since=span.since, until=span.until))
-        asked = select(*alike, func.count()).where(table.project == project, *conditions)
+        asked = select(*alike, func.count()).where(table.project_id == project_id, *conditions)
         async with self._reading() as session:
             rows = cast(
                 "Sequence[tuple[Any, ...]]", (await session.execute(asked.group_by(*alike))).all()

@@ -50,7 +50,7 @@ async def test_the_database_counts_as_a_plain_count_does(
 ) -> None:
     project = new_record_id()
     for each in records:
-        each.project, each.id = project, new_record_id()
+        each.project_id, each.id = project, new_record_id()
     if records:
         await store.add(records)
     within = [each for each in records if SPAN.since <= each.time < SPAN.until]
