@@ -97,6 +97,9 @@ class AuditSettings(_Section):
 
     flush_interval: float = Field(default=0.2, gt=0, description="seconds between two batches")
     max_pending: int = Field(default=100_000, ge=100, description="records held in memory")
+    max_spool: int = Field(
+        default=1024 * 1024 * 1024, ge=0, description="bytes of records held on the disk"
+    )
     keep_days: int = Field(default=90, ge=1, description="days until a record is deleted")
 
 

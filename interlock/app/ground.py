@@ -87,7 +87,7 @@ async def join_ground(settings: Settings, number: int, stack: AsyncExitStack) ->
     What has to be closed goes onto `stack`. Raises InterlockError.
     """
     path = settings.data_dir / "interlock.db"
-    database = Database(settings.database_url or sqlite_url(path))
+    database = Database(settings.database_url or sqlite_url(path), create=False)
     stack.push_async_callback(database.close)
     spool = settings.data_dir / f"records-{number}.spool"
     return await _ground(settings, database, spool, stack)

@@ -1,5 +1,6 @@
 """A local file that holds records while the database cannot take them."""
 
+import errno
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,20 +14,26 @@ from interlock.audit.record import Record, fitted
 from interlock.protocol.json import as_object
 from interlock.protocol.versions import Era
 
+MAX_BYTES: Final = 1 << 30
 _CHUNK: Final = 1 << 20  # bytes
 _MAX_LINE: Final = 1 << 16  # bytes; a record is far smaller
 
 
+class SpoolFull(OSError):
+    """The file is as large as it may become."""
+
+
 class Spool:
-    """Records in an append-only file, one JSON object per line, oldest first.
+    """Records in an append-only file of at most `limit` bytes, one JSON object per line, oldest first.
 
     All methods block on the disk for a moment; one process owns the file. What is `peek`ed leaves
     with `drop`. A crash in between shows the same records again, never fewer: whoever takes them
     must know a record by its id. Raises OSError where the disk fails.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limit: int = MAX_BYTES) -> None:
         self._path = path
+        self._limit = limit
         self._offset = 0
         self._peeked_to = 0
         self._peeked_lines = 0
@@ -35,7 +42,8 @@ class Spool:
     def append(self, records: Sequence[Record]) -> None:
         """Write `records` at the end; when this returns they are on the disk, all or none."""
         lines = b"".join(orjson.dumps(fitted(record)) + b"\n" for record in records)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        if self._size + len(lines) > self._limit:
+            raise SpoolFull(errno.EDQUOT, f"The spool has {self._limit} bytes, and no more.")
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             size = _append(descriptor, lines)

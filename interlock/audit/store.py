@@ -34,6 +34,7 @@ from interlock.audit.statistics import BOUNDS_MS, Span, Tally
 from interlock.errors import NotFound, Unavailable
 from interlock.protocol.versions import Era
 from interlock.storage.database import Database
+from interlock.storage.outage import DatabaseUnavailable
 
 _TABLE: Final = cast("Table", RecordRow.__table__)
 _PLAIN: Final = tuple(each.name for each in fields(Record) if each.name not in {"time", "era"})
@@ -142,7 +143,7 @@ class RecordStore:
         try:
             async with self._database.transaction() as session:
                 yield session
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, DatabaseUnavailable) as error:
             raise _unavailable(error) from error
 
     async def _read(self, statement: Any) -> list[Record]:
@@ -154,7 +155,7 @@ class RecordStore:
         try:
             async with self._database.reading() as session:
                 yield session
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, DatabaseUnavailable) as error:
             raise _unavailable(error) from error
 
 
@@ -167,7 +168,9 @@ def _insert_of(*, is_sqlite: bool) -> Insert:
     return insert(_TABLE).on_conflict_do_nothing(index_elements=["id"])
 
 
-def _unavailable(error: Exception) -> RecordsUnavailable:
+def _unavailable(error: SQLAlchemyError | DatabaseUnavailable) -> RecordsUnavailable:
+    if isinstance(error, DatabaseUnavailable):
+        return RecordsUnavailable(error.message)
     return RecordsUnavailable(f"The database of records does not answer ({type(error).__name__}).")
 
 

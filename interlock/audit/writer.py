@@ -20,7 +20,7 @@ SPILL: Final = 1000  # records that go to the disk at once where memory is full
 WRITE_DEADLINE: Final = 15.0  # seconds of one insert
 FLUSH_DEADLINE: Final = 10.0  # seconds that a reader waits
 CLOSE_DEADLINE: Final = 10.0  # seconds until what is left goes to the disk
-MAX_PAUSE: Final = 30.0  # seconds between two attempts
+MAX_PAUSE: Final = 5.0  # seconds between two attempts
 PRUNE_INTERVAL: Final = 3600.0  # seconds
 PRUNE_BATCH: Final = 1000  # records deleted in one transaction
 MAX_KEEP_DAYS: Final = 365 * 1000  # days; the calendar of datetime has no more to subtract
@@ -33,14 +33,16 @@ class RecordWriter:
 
     Records wait in memory, at most `max_pending` and the batch on its way. While the database
     fails they stay, and more than that go to the file `spool`, from where they return in order
-    once it answers; an id is stored once, however often it is tried. Records older than
-    `keep_days` are deleted, little by little, every hour.
+    once it answers; an id is stored once, however often it is tried. Where the file has `max_spool`
+    bytes, or the disk takes no more, the oldest are lost: this is counted, logged when it begins
+    and, with their number, when it is over. Records older than `keep_days` are deleted, little by
+    little, every hour.
     """
 
     def __init__(self, store: RecordStore, settings: AuditSettings, *, spool: Path) -> None:
         self._store = store
         self._settings = settings
-        self._spool = Spool(spool)
+        self._spool = Spool(spool, settings.max_spool)
         self._batch: list[Record] = []
         self._waiting: deque[Record] = deque()
         self._work = asyncio.Event()
@@ -52,6 +54,8 @@ class RecordWriter:
         self._closed = False
         self._task: asyncio.Task[None] | None = None
         self.lost = 0  # records that neither the database nor the disk took
+        self._told = 0  # of these, how many the log knows of
+        self._is_losing = False
 
     def start(self) -> None:
         """Begin to write; what an earlier process left in the spool goes first."""
@@ -81,6 +85,10 @@ class RecordWriter:
         if self._closed or len(self._waiting) > self._settings.max_pending:
             self._spill()
         self._work.set()
+
+    def hurry(self) -> None:
+        """Try again at once, where the last attempt failed: the database may be there again."""
+        self._hurry.set()
 
     async def flush(self) -> bool:
         """Write what was added before, so that it can be read; tell whether that worked in time."""
@@ -157,6 +165,7 @@ class RecordWriter:
             _LOG.exception("records wait", pending=self.pending)
             return False
         self._pause = self._settings.flush_interval
+        self._tell_loss()
         return True
 
     async def _step(self) -> bool:
@@ -207,7 +216,15 @@ class RecordWriter:
             self._spool.append(records)
         except OSError as error:
             self.lost += len(records)
-            _LOG.error("records lost", records=len(records), cause=error.strerror)
+            if not self._is_losing:
+                self._is_losing, self._told = True, self.lost
+                _LOG.error("records are lost", records=len(records), cause=error.strerror)
+
+    def _tell_loss(self) -> None:
+        """Say how many more were lost since the log last told of it: it does not tell of each."""
+        if self._is_losing:
+            _LOG.error("records were lost", more=self.lost - self._told, ever=self.lost)
+            self._is_losing = False
 
 
 async def _either(event: asyncio.Event, seconds: float) -> None:

@@ -186,6 +186,7 @@ class KeyRing:
             _check_access(info.role, info.access)
             await self._store.change(info)
             self._entries[entry.digest] = _entry(StoredKey(info, entry.digest))
+        self.stamp += 1
         self.on_change()
         return self._as_used(info)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from interlock.errors import Unauthenticated
+from interlock.errors import Unauthenticated, Unavailable
 from interlock.identity.clock import Clock, utc_now
 from interlock.identity.entities import Person
 from interlock.identity.people import People, normalized
@@ -67,11 +67,10 @@ class Logins:
     async def login(self, email: str, password: str, *, address: str) -> LiveLogin:
         """Begin a login, always under a new token.
 
-        Raises WrongPassword, and TooMany after too many of those.
+        Raises WrongPassword, TooMany after too many of those, and Unavailable.
         """
         email = normalized(email)
-        self._throttle.begin(email, address)
-        person = await self._people.authenticate(email, password)
+        person = await self._authenticate(email, password, address)
         if person is None:
             raise WrongPassword("The e-mail or the password is wrong.")
         self._throttle.succeed(email, address)
@@ -100,11 +99,19 @@ class Logins:
         Raises WrongPassword, TooMany, and BadInput for a new password that is too short.
         """
         email = login.person.email
-        self._throttle.begin(email, address)
-        if await self._people.authenticate(email, current) is None:
+        if await self._authenticate(email, current, address) is None:
             raise WrongPassword("The current password is wrong.")
         self._throttle.succeed(email, address)
         await self._people.set_password(login.person, new, keep=self._hash(login.token))
+
+    async def _authenticate(self, email: str, password: str, address: str) -> Person | None:
+        self._throttle.begin(email, address)
+        try:
+            return await self._people.authenticate(email, password)
+        except Unavailable:
+            # Whoever knows the password must not be made to wait for having tried in an outage.
+            self._throttle.withdraw(email, address)
+            raise
 
     async def _begin(self, person: Person) -> LiveLogin:
         token = secrets.token_urlsafe(_TOKEN_BYTES)

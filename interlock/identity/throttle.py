@@ -63,6 +63,12 @@ class LoginThrottle:
             attempts.count += 1
             attempts.last = now
 
+    def withdraw(self, email: str, address: str) -> None:
+        """Take back an attempt that could not be judged."""
+        for key, _ in _keys(email, address):
+            if (attempts := self._attempts.get(key)) and attempts.count:
+                attempts.count -= 1
+
     def succeed(self, email: str, address: str) -> None:
         """Forgive the failures of a person who knew the password in the end."""
         (pair, _), (whole_address, _), (whole_email, _) = _keys(email, address)

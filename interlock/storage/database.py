@@ -1,13 +1,13 @@
 """The database connection: transactions for writers, sessions for readers, the base of all tables."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from sqlite3 import OperationalError
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import DateTime, MetaData, event
+from sqlalchemy import DateTime, MetaData, make_url
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
@@ -18,8 +18,12 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
-SQLITE_BUSY_TIMEOUT = 5000  # milliseconds that a writer waits for another
-_WAL_ATTEMPTS = 20
+from interlock.storage.outage import outages
+from interlock.storage.sqlite import READ_ONLY, SQLiteFile
+
+DEADLINE: Final = 15.0  # seconds of a whole transaction
+POOL_TIMEOUT: Final = 5.0  # seconds that a caller waits for a connection that others use
+CONNECT_TIMEOUT: Final = 5.0  # seconds until a PostgreSQL server must have let us in
 
 _NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -61,50 +65,51 @@ def sqlite_url(path: Path) -> str:
 
 
 class Database:
-    """One engine and its pool; build one per process and close it at the end."""
+    """One engine and its pool; build one per process and close it at the end.
 
-    def __init__(self, url: str) -> None:
+    A file of SQLite that is not there is made, unless `create` is False or it was there before.
+    """
+
+    def __init__(self, url: str, *, create: bool = True) -> None:
         self.url = url
-        self.engine: AsyncEngine = create_async_engine(url, hide_parameters=True)
+        self.engine: AsyncEngine = create_async_engine(
+            url, hide_parameters=True, pool_timeout=POOL_TIMEOUT, **_by_driver(url)
+        )
         if self.engine.dialect.name == "sqlite":
-            event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+            SQLiteFile(self.engine.url.database, create=create).follow(self.engine.sync_engine)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        readers = self.engine.execution_options(**READ_ONLY)
+        self._readers = async_sessionmaker(readers, expire_on_commit=False)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncSession]:
-        """Open a session that commits when its block ends well, and rolls back otherwise."""
-        async with self._sessions.begin() as session:
-            yield session
+        """Open a session that commits when its block ends well, and rolls back otherwise.
+
+        What it reads stays as it is until the end: on SQLite no other writer begins meanwhile.
+        Raises DatabaseUnavailable.
+        """
+        with outages():
+            async with asyncio.timeout(DEADLINE), self._sessions.begin() as session:
+                yield session
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncSession]:
-        """Open a session that never commits."""
-        async with self._sessions() as session:
-            yield session
+        """Open a session that never commits. Raises DatabaseUnavailable."""
+        with outages():
+            async with asyncio.timeout(DEADLINE), self._readers() as session:
+                yield session
 
     async def close(self) -> None:
         """Give all connections back."""
         await self.engine.dispose()
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_TIMEOUT}")
-    _enter_wal(cursor)
-    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _enter_wal(cursor: Any) -> None:
-    # SQLite refuses at once, and does not wait, where two connections to a new file make this
-    # switch together; so we wait for the other one's lock, and try again.
-    for _ in range(_WAL_ATTEMPTS):
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except OperationalError:
-            cursor.execute("BEGIN IMMEDIATE")
-            cursor.execute("COMMIT")
-        else:
-            return
-    cursor.execute("PRAGMA journal_mode=WAL")
+def _by_driver(url: str) -> dict[str, Any]:
+    """Return what connections over a network need: to be asked whether they still live."""
+    if make_url(url).get_backend_name() == "sqlite":
+        return {}
+    is_asyncpg = make_url(url).get_driver_name() == "asyncpg"
+    return {
+        "pool_pre_ping": True,
+        "connect_args": {"timeout": CONNECT_TIMEOUT} if is_asyncpg else {},
+    }

@@ -7,7 +7,9 @@ from sqlalchemy.exc import DatabaseError
 
 import interlock
 from interlock.errors import Unavailable
-from interlock.storage.database import SQLITE_BUSY_TIMEOUT, Database
+from interlock.storage.database import Database
+from interlock.storage.outage import outages
+from interlock.storage.sqlite import BEGUN_BY_HAND, BUSY_TIMEOUT
 
 # The storage layer lies below the migrations, so it knows them only by their place on disk.
 SCRIPTS = Path(interlock.__file__).parent / "migrations"
@@ -25,14 +27,17 @@ async def migrate(database: Database) -> None:
     """Create or upgrade all tables; does nothing where the database is up to date.
 
     All steps happen in one transaction, under a lock that makes further processes wait, so that
-    several may start at once. Raises DatabaseTooNew where a newer version was here before.
+    several may start at once. Raises DatabaseTooNew where a newer version was here before, and
+    DatabaseUnavailable.
     """
-    if await _version(database) == newest_version():
-        return
-    async with database.engine.connect() as connection:
-        await connection.run_sync(_lock)
-        await connection.run_sync(_upgrade)
-        await connection.commit()
+    with outages():
+        if await _version(database) == newest_version():
+            return
+        async with database.engine.connect() as connection:
+            await connection.execution_options(**BEGUN_BY_HAND)
+            await connection.run_sync(_lock)
+            await connection.run_sync(_upgrade)
+            await connection.commit()
 
 
 def newest_version() -> str:
@@ -51,12 +56,11 @@ async def _version(database: Database) -> str | None:
 
 def _lock(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
-        # Python's driver opens no transaction before DDL by itself, so we open one that writes.
         connection.exec_driver_sql(f"PRAGMA busy_timeout={_LOCK_TIMEOUT * 1000}")
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         finally:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout={SQLITE_BUSY_TIMEOUT}")
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT}")
         return
     connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

@@ -49,7 +49,7 @@ async def test_a_database_that_is_locked_is_missing_until_it_is_free_again() -> 
         assert await until(gateway, 200) == {}
         with locked(gateway.data_dir):
             missing = await until(gateway, 503)
-            assert missing["database"] == "The database cannot be written."
+            assert missing["database"] == "The database does not take a write within 3 seconds."
             assert (await gateway.client.get("/healthz")).status_code == 200
         assert await until(gateway, 200) == {}
 
