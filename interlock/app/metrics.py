@@ -52,6 +52,8 @@ class ProcessMetrics:
             "Calls that wait for their client's answer.",
             len(plane.parking),
         )
+        tasks = len(asyncio.all_tasks())
+        yield gauge("interlock_tasks", "Tasks of the process that have not ended.", tasks)
         yield gauge(
             "interlock_records_pending", "Records that are not in the database yet.", writer.pending
         )

@@ -1,6 +1,5 @@
 """How a file of SQLite is opened, locked by its writers, and noticed when it is gone."""
 
-import os
 from pathlib import Path
 from sqlite3 import OperationalError
 from typing import Any, Final
@@ -66,7 +65,7 @@ class SQLiteFile:
         if self._path is None:
             return None
         try:
-            found = os.stat(self._path)
+            found = Path(self._path).stat()
         except OSError:
             return None
         return found.st_dev, found.st_ino

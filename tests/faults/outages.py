@@ -3,6 +3,7 @@
 import asyncio
 import re
 import resource
+import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,8 +16,7 @@ import httpx2
 from sqlalchemy import text
 
 from interlock.storage.database import Database, sqlite_url
-from tests.faults.stage import ASK_AGAIN, SECONDS, Stage, stage
-from tests.faults.stage import bad as bad_server
+from tests.faults.stage import ASK_AGAIN, SECONDS, Stage
 from tests.support.processes import Running
 from tests.support.workers import NO_TLS
 
@@ -68,13 +68,6 @@ async def calling(on: Stage) -> AsyncIterator[Caller]:
             yield caller
         finally:
             over.set()
-
-
-@asynccontextmanager
-async def gateway(**environment: str) -> AsyncIterator[Stage]:
-    """Run a gateway with one good server."""
-    async with stage({"good": bad_server()}, **environment) as on:
-        yield on
 
 
 def database_of(on: Stage) -> Path:
@@ -167,11 +160,11 @@ class Administration:
         return cls(on, *made)
 
     async def writes(self) -> dict[str, httpx2.Response]:
-        """Try everything at once, and return the answers."""
+        """Try everything at once, and return the answers; what is made has a name of its own."""
         keys = "/api/v1/projects/default/keys"
         client = self.on.client
         limit = {"rate_limit": {"calls": 1, "per": "minute"}}
-        server = {"name": "another", "url": "http://127.0.0.1:9/mcp"}
+        server = {"name": f"s{secrets.token_hex(4)}", "url": "http://127.0.0.1:9/mcp"}
         tries = {
             "make": client.post(keys, json={"name": "new", "role": "developer"}),
             "revoke": client.delete(f"{keys}/{self.revoked['id']}"),

@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 SECONDS = 60.0
 ASK_AGAIN = 0.05
@@ -27,33 +26,33 @@ class PostgreSQL:
         assert found.origin is not None
         self._programs = Path(found.origin).parent / "pginstall18" / "bin"
         self._folder = folder
-        self._as: dict[str, Any] = {"user": UNPRIVILEGED} if os.geteuid() == 0 else {}
+        self._user = UNPRIVILEGED if os.geteuid() == 0 else None
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"postgresql+asyncpg://postgres@/postgres?host={folder}"
 
     def make(self) -> None:
         """Make the files of a new server."""
-        if self._as:
+        if self._user:
             shutil.chown(self._folder, UNPRIVILEGED)
         options = ["--username=postgres", "--auth=trust", "--encoding=utf8", "--no-sync"]
         command = [self._programs / "initdb", f"--pgdata={self._folder / 'data'}", *options]
-        subprocess.run(command, check=True, capture_output=True, cwd=self._folder, **self._as)
+        subprocess.run(command, check=True, capture_output=True, cwd=self._folder, user=self._user)
 
     def start(self) -> None:
         """Start the server, and wait until it lets clients in."""
         options = ["-k", str(self._folder), "-h", "", "-c", "fsync=off"]
-        self._process = subprocess.Popen(
+        self._process = process = subprocess.Popen(
             [self._programs / "postgres", "-D", self._folder / "data", *options],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd=self._folder,
             start_new_session=True,
-            **self._as,
+            user=self._user,
         )
         asked = [self._programs / "pg_isready", "-q", "-h", self._folder]
         deadline = time.monotonic() + SECONDS
         while subprocess.run(asked, check=False).returncode:
-            assert self._process.poll() is None, "PostgreSQL did not start."
+            assert process.poll() is None, "PostgreSQL did not start."
             assert time.monotonic() < deadline, "PostgreSQL is late."
             time.sleep(ASK_AGAIN)
 
@@ -63,6 +62,20 @@ class PostgreSQL:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(SECONDS)
             self._process = None
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Let there be no server while the block runs."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    def run(self, statement: str) -> None:
+        """Run one statement in the administrative database."""
+        command = [self._programs / "psql", "-h", self._folder, "-U", "postgres", "-c", statement]
+        subprocess.run(command, check=True, capture_output=True)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
