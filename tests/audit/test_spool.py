@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlock.audit.record import Record
-from interlock.audit.spool import Spool
+from interlock.audit.spool import Spool, SpoolFull
 from tests.audit.records import record
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "records.spool"
+    return tmp_path / "records.spool"
 
 
 def take(spool: Spool, limit: int = 1000) -> list[Record]:
@@ -99,7 +99,6 @@ def test_a_broken_line_is_counted_and_passed_over(path: Path, line: bytes) -> No
 
 
 def test_a_file_of_nothing_but_junk_ends(path: Path) -> None:
-    path.parent.mkdir()
     path.write_bytes(b"\0" * 300_000)
     spool = Spool(path)
 
@@ -119,6 +118,28 @@ def test_a_file_that_someone_removed_is_not_waited_for(path: Path) -> None:
     assert spool.peek(9) == ([], 0)
     spool.drop()
     assert (spool.count, bool(spool)) == (0, False)
+
+
+def test_a_file_of_full_size_takes_no_more_and_keeps_what_it_has(path: Path) -> None:
+    records = [record() for _ in range(3)]
+    spool = Spool(path)
+    spool.append(records[:1])
+    spool = Spool(path, limit=path.stat().st_size + 10)
+
+    with pytest.raises(SpoolFull):
+        spool.append(records[1:2])
+
+    assert take(spool) == records[:1]
+    # There is room again.
+    spool.append(records[2:])
+    assert take(spool) == records[2:]
+
+
+def test_a_folder_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Spool(tmp_path / "gone" / "records.spool").append([record()])
+
+    assert not (tmp_path / "gone").exists()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from tests.faults.stage import ASK_AGAIN, SECONDS, Stage
 from tests.support.processes import Running
 from tests.support.workers import NO_TLS
 
+AT_ONCE = 10
 PAUSE = 0.02  # seconds between two calls
 TINY = 4096  # bytes; no file may grow beyond them where the disk is full
 CALLS = "SELECT request_id FROM records WHERE method = 'tools/call'"
@@ -42,6 +43,16 @@ class Caller:
         assert response.status_code == 200, response.text
         self.made.append(response.headers["x-request-id"])
         return response.text
+
+    async def many(self, count: int) -> None:
+        """Make so many calls, some at a time."""
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def one() -> None:
+            async with places:
+                await self.call()
+
+        await asyncio.gather(*(one() for _ in range(count)))
 
     async def more(self, count: int) -> None:
         """Wait until so many more calls were made."""
@@ -73,6 +84,19 @@ async def calling(on: Stage) -> AsyncIterator[Caller]:
 def database_of(on: Stage) -> Path:
     """Return the file of a gateway's database."""
     return on.gateway.data_dir / "interlock.db"
+
+
+def spool_of(on: Stage) -> Path:
+    """Return the file in which records wait."""
+    return on.gateway.data_dir / "records.spool"
+
+
+async def numbers(on: Stage) -> dict[str, float]:
+    """Return the numbers of a process of one, those that have no further labels."""
+    async with httpx2.AsyncClient(base_url=on.gateway.address, verify=NO_TLS) as nobody:
+        lines = (await nobody.get("/metrics")).text.splitlines()
+    told = (line.rsplit(" ", 1) for line in lines if '{worker="0"} ' in line)
+    return {name.partition("{")[0]: float(value) for name, value in told}
 
 
 @contextmanager
@@ -143,6 +167,17 @@ async def recorded(on: Stage, url: str | None = None) -> Counter[str]:
             return Counter(str(each) for each in await session.scalars(text(CALLS)))
     finally:
         await database.close()
+
+
+async def settled(on: Stage, caller: Caller) -> set[str]:
+    """Wait until no record waits any more; return which calls have one, and have only one."""
+    async with asyncio.timeout(SECONDS):
+        while (await numbers(on))["interlock_records_pending"]:  # noqa: ASYNC110 -- another process
+            await asyncio.sleep(ASK_AGAIN)
+    kept = await recorded(on)
+    found = {each for each in caller.made if each in kept}
+    assert all(kept[each] == 1 for each in found)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,11 @@ from tests.faults.outages import (
     full,
     is_ready,
     locked,
+    numbers,
     readiness,
     recorded,
+    settled,
+    spool_of,
     without_file,
     without_folder,
 )
@@ -26,6 +29,7 @@ from tests.faults.stage import Stage, attached, bad
 from tests.support.postgres import PostgreSQL, postgresql
 from tests.support.workers import Processes, processes
 
+FEW = 100  # records held in memory, the fewest that can be chosen
 SERVERS = {"mcpServers": {"good": bad()}}
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'interlock'"
 Outage = Callable[[Stage], AbstractContextManager[None]]
@@ -40,6 +44,19 @@ def sqlite_gateway() -> Iterator[Processes]:
 @pytest.fixture
 async def on(sqlite_gateway: Processes) -> AsyncIterator[Stage]:
     async with attached(sqlite_gateway, "good") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def scarce_gateway() -> Iterator[Processes]:
+    with processes(1, SERVERS, INTERLOCK_AUDIT__MAX_PENDING=str(FEW)) as running:
+        yield running
+
+
+@pytest.fixture
+async def scarce(scarce_gateway: Processes) -> AsyncIterator[Stage]:
+    """A gateway that holds few records in memory."""
+    async with attached(scarce_gateway, "good") as running:
         yield running
 
 
@@ -128,6 +145,43 @@ async def suffer(on: Stage, outage: Outage, url: str | None = None) -> None:
 @pytest.mark.parametrize("outage", [locked, full, without_file, without_folder])
 async def test_calls_go_on_and_all_is_recorded_once_it_is_over(on: Stage, outage: Outage) -> None:
     await suffer(on, outage)
+
+
+async def test_where_memory_is_full_records_wait_on_the_disk(scarce: Stage) -> None:
+    caller = Caller(scarce)
+    with locked(scarce):
+        await caller.many(FEW + 250)
+        waiting = await numbers(scarce)
+        assert spool_of(scarce).exists()
+    await is_ready(scarce)
+    await check_recorded(scarce, caller)
+
+    assert waiting["interlock_records_pending"] == FEW + 250
+    assert waiting["interlock_records_lost_total"] == 0
+    assert not spool_of(scarce).exists()
+
+
+async def test_where_memory_and_disk_are_full_the_loss_is_counted_and_told_once(
+    scarce: Stage,
+) -> None:
+    caller = Caller(scarce)
+    with full(scarce):
+        await caller.many(10 * FEW)
+        missing = await readiness(scarce, lambda _, missing: "lost" in missing.get("records", ""))
+        waiting = await numbers(scarce)
+    await is_ready(scarce)
+    await caller.many(10)
+    kept = await settled(scarce, caller)
+
+    lost = waiting["interlock_records_lost_total"]
+    assert 0 < lost < 10 * FEW
+    assert waiting["interlock_records_pending"] == 10 * FEW - lost
+    assert f"{lost:.0f} were lost" in missing["records"]
+    # What was not lost is there, once, and the last calls first of all.
+    assert len(kept) == 10 * FEW + 10 - lost
+    assert set(caller.made[-10:]) <= kept
+    log = scarce.program.output
+    assert (log.count("records are lost"), log.count("records were lost")) == (1, 1)
 
 
 async def test_so_it_is_while_postgresql_is_stopped(

@@ -124,10 +124,13 @@ async def test_limits_hold_from_the_next_call_on_and_after_a_restart(
     access, rate = Access.of({"till": ["*"]}), RateLimit.of(5, "second", 2)
     told: list[None] = []
     identity.keys.on_change = lambda: told.append(None)
+    stamp = identity.keys.stamp
 
     await identity.keys.change(
         project.id, info.id, to=lambda now: replace(now, access=access, rate_limit=rate)
     )
+    # Whoever remembers a caller asks anew.
+    assert identity.keys.stamp != stamp
     keys = restarted(identity)
     await keys.load()
 

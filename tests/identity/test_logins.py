@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from interlock.errors import BadInput, TooMany
 from interlock.identity.logins import LiveLogin, LoginEnded, Logins, WrongPassword
+from interlock.storage.outage import DatabaseUnavailable
 from tests.identity.conftest import EMAIL, Identity
 
 HOME = "192.0.2.1"
@@ -133,6 +134,22 @@ async def test_guessing_is_slowed_down_even_for_the_right_password(
 
     identity.clock.pass_by(5)
     assert (await sign_in(identity, password)).person.email == EMAIL
+
+
+async def test_attempts_while_the_database_is_away_do_not_count(
+    identity: Identity, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as away:
+        away.setattr(identity.database.engine.sync_engine.pool, "connect", out_of_reach)
+        for _ in range(10):
+            with pytest.raises(DatabaseUnavailable):
+                await sign_in(identity, password)
+
+    assert (await sign_in(identity, password)).person.email == EMAIL
+
+
+def out_of_reach() -> None:
+    raise ConnectionRefusedError
 
 
 async def test_changing_the_password_ends_all_other_logins(
