@@ -1,6 +1,5 @@
 """API keys: found in memory on every call, made, listed and revoked through the database."""
 
-import asyncio
 import hmac
 import re
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from interlock.identity.limits import Access, RateLimit
 from interlock.identity.principal import Principal, Role
 from interlock.identity.store import KeyStore
 from interlock.storage.database import Database
+from interlock.storage.turns import Turns
 from interlock.vault.vault import Vault
 
 MAX_KEYS_PER_PROJECT: Final = 1000
@@ -84,7 +84,7 @@ class KeyRing:
         self._entries: dict[bytes, _Entry] = {}
         self._used: dict[str, datetime] = {}  # at most one moment per key
         self._unwritten: set[str] = set()  # ids of keys used since the last flush
-        self._changing = asyncio.Lock()
+        self._changing = Turns()
         self.on_change: Callable[[], None] = _nobody
         self.stamp = 0
 
@@ -93,7 +93,7 @@ class KeyRing:
 
     async def load(self) -> None:
         """Read all keys from the database."""
-        async with self._changing:
+        async with self._changing.one():
             self._entries = {key.digest: _entry(key) for key in await self._store.all()}
             self.stamp += 1
 
@@ -151,7 +151,7 @@ class KeyRing:
             rate_limit=rate_limit,
         )
         key = StoredKey(info, self._digest(secret))
-        async with self._changing:
+        async with self._changing.one():
             self._check_room(project_id)
             await self._store.add(key)
             self._entries[key.digest] = _entry(key)
@@ -179,7 +179,7 @@ class KeyRing:
         `to` makes the key as it shall be from how it is. Raises BadInput for a wrong field,
         NotFound.
         """
-        async with self._changing:
+        async with self._changing.one():
             entry = self._of_project(project_id, key_id)
             info = to(entry.info)
             _check(info.name, None, self._now())
@@ -192,7 +192,7 @@ class KeyRing:
 
     async def revoke(self, project_id: str, key_id: str) -> None:
         """End a key at once; a revoked one stays so. Raises NotFound."""
-        async with self._changing:
+        async with self._changing.one():
             entry = self._of_project(project_id, key_id)
             if entry.info.revoked_at is not None:
                 return
@@ -205,7 +205,7 @@ class KeyRing:
 
     async def forget_project(self, project_id: str) -> None:
         """Drop the keys of a project that was deleted."""
-        async with self._changing:
+        async with self._changing.one():
             self._entries = {
                 digest: entry
                 for digest, entry in self._entries.items()

@@ -29,6 +29,7 @@ from interlock.registry.store import ServerStore
 from interlock.registry.trial import Trial
 from interlock.settings import LogLevel
 from interlock.station.logs import ServerLog
+from interlock.storage.turns import Turns
 from interlock.telemetry.logs import get_logger, log_failure
 from interlock.upstreams.definition import ServerDefinition
 from interlock.upstreams.upstream import Upstream
@@ -84,7 +85,7 @@ class Registry:
         self._begun.set()
         self._looking = asyncio.Semaphore(2)
         self._met: dict[str, dict[str, JSONObject]] = {}
-        self._changing = asyncio.Lock()
+        self._changing = Turns()
 
     def hold(self) -> None:
         """Start no process and open no connection until `begin`; what is kept is listed."""
@@ -105,7 +106,7 @@ class Registry:
 
     async def reload(self) -> None:
         """Take over what another process changed in the database, as if it was changed here."""
-        async with self._changing:
+        async with self._changing.one():
             await self._load_projects()
             workspaces = {each.id: each.workspace_id for each in self._projects.values()}
             kept = {server.id: server for server in await self._store.all(workspaces)}
@@ -211,7 +212,7 @@ class Registry:
         """Register a server and start it. Raises Conflict where its name is taken."""
         project = self._projects[project_id]
         now = datetime.now(UTC)
-        async with self._changing:
+        async with self._changing.one():
             server = await self._store.add(
                 Server(
                     id=secrets.token_hex(6),
@@ -230,7 +231,7 @@ class Registry:
 
     async def change(self, server: Server, definition: ServerDefinition) -> Server:
         """Give a server another definition; calls under way in the old one are let finish."""
-        async with self._changing:
+        async with self._changing.one():
             changed = replace(server, definition=definition, updated_at=datetime.now(UTC))
             runner = self._runners.get(server.id)
             if runner is not None:
@@ -246,7 +247,7 @@ class Registry:
 
     async def remove(self, server: Server) -> None:
         """Stop a server and forget it."""
-        async with self._changing:
+        async with self._changing.one():
             await self._store.delete(server.id)
             self._forget(server)
         self.publish()

@@ -3,20 +3,21 @@
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, Self
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
 from interlock.errors import Unavailable
 
-_NO_ANSWER = "it does not answer"
+MISSING: Final = "its file is missing or cannot be opened"
+_NO_ANSWER: Final = "it does not answer"
 _BY_SQLITE: Final = {
     sqlite3.SQLITE_BUSY: "another program has locked it",
     sqlite3.SQLITE_LOCKED: "another program has locked it",
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_IOERR: "the disk does not read or write",
-    sqlite3.SQLITE_CANTOPEN: "its file is missing or cannot be opened",
+    sqlite3.SQLITE_CANTOPEN: MISSING,
     sqlite3.SQLITE_READONLY: "its file cannot be written",
     sqlite3.SQLITE_PROTOCOL: "another program has locked it",
 }
@@ -37,6 +38,11 @@ class DatabaseUnavailable(Unavailable):
 
     reason = "database_unavailable"
 
+    @classmethod
+    def because(cls, cause: str) -> Self:
+        """Return the outage with this cause, half a sentence."""
+        return cls(f"The database cannot be used now: {cause}. Try again in a few seconds.")
+
 
 @contextmanager
 def outages() -> Generator[None]:
@@ -47,9 +53,7 @@ def outages() -> Generator[None]:
         cause = _cause(error)
         if cause is None:
             raise
-        raise DatabaseUnavailable(
-            f"The database cannot be used now: {cause}. Try again in a few seconds."
-        ) from error
+        raise DatabaseUnavailable.because(cause) from error
 
 
 def _cause(error: Exception) -> str | None:

@@ -10,6 +10,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
+from interlock.storage.outage import MISSING, DatabaseUnavailable
+
 BUSY_TIMEOUT: Final = 5000  # milliseconds that a writer waits for another
 _WAL_ATTEMPTS: Final = 20
 _BEGIN = "interlock_begin"
@@ -40,9 +42,13 @@ class SQLiteFile:
     def _connecting(
         self, _dialect: Dialect, _entry: object, cargs: list[Any], cparams: dict[str, Any]
     ) -> None:
-        if self._path is not None and self._must_exist:
-            cargs[0] = f"{Path(self._path).absolute().as_uri()}?mode=rw"
-            cparams["uri"] = True
+        if self._path is None or not self._must_exist:
+            return
+        if self._identity() is None:
+            raise DatabaseUnavailable.because(MISSING)
+        # It may go at this very moment, and must not be made anew then either.
+        cargs[0] = f"{Path(self._path).absolute().as_uri()}?mode=rw"
+        cparams["uri"] = True
 
     def _connected(self, connection: Any, entry: ConnectionPoolEntry) -> None:
         # The driver would begin a transaction with its first write; what is read before that
