@@ -126,6 +126,7 @@ async def open_data_plane(
     modern = ModernClients(
         pipeline, Listening(changes, subscriptions, tasks, lambda: registry.table)
     )
+    stack.push_async_callback(modern.end)
     limits = RateLimits(_default_limits(settings.gateway))
     calls = CallMetrics(settings.telemetry.max_tools)
     otlp = open_collector(settings.telemetry, handover.number)

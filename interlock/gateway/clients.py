@@ -6,7 +6,6 @@ import secrets
 import time
 from collections import OrderedDict, deque
 from collections.abc import Iterator
-from itertools import count
 from typing import Protocol
 
 from interlock.errors import NotFound, RPCError, TooMany
@@ -44,6 +43,11 @@ class ClientSession:
     id and says which process of the gateway keeps the session.
     """
 
+    __slots__ = (
+        *("_ask_ids", "_asks", "_stream_ids", "_streams", "calls", "client", "id", "log_level"),
+        *("principal", "project", "server", "standalone", "used", "version"),
+    )
+
     def __init__(
         self,
         principal: Principal,
@@ -62,11 +66,10 @@ class ClientSession:
         self.log_level: str | None = None
         self.used = time.monotonic()
         self.standalone = only or Stream(STANDALONE, is_resumable=True, capacity=1000)
-        self.subscriptions: set[tuple[str, str]] = set()
         self.calls: dict[jsonrpc.RequestId, UnderWay] = {}
         self._streams: dict[str, Stream] = {}
-        self._stream_ids = count(1)
-        self._ask_ids = count(1)
+        self._stream_ids = 0
+        self._ask_ids = 0
         self._asks: dict[jsonrpc.RequestId, asyncio.Future[JSONObject]] = {}
 
     @staticmethod
@@ -81,8 +84,8 @@ class ClientSession:
 
     def open_stream(self, *, is_answer_only: bool = False) -> Stream:
         """Return a new stream for the answer to one request."""
-        stream_id = str(next(self._stream_ids))
-        stream = Stream(stream_id, is_resumable=True, is_answer_only=is_answer_only)
+        self._stream_ids += 1
+        stream = Stream(str(self._stream_ids), is_resumable=True, is_answer_only=is_answer_only)
         self._streams[stream.id] = stream
         return stream
 
@@ -104,7 +107,8 @@ class ClientSession:
     async def ask(self, stream: Stream, method: str, params: JSONObject) -> JSONObject:
         """Send the client a request on `stream` and return its result. Raises RPCError."""
         check_askable(self.client.capabilities, method, params)
-        ask_id = next(self._ask_ids)
+        self._ask_ids += 1
+        ask_id = self._ask_ids
         future: asyncio.Future[JSONObject] = asyncio.get_running_loop().create_future()
         self._asks[ask_id] = future
         stream.send(jsonrpc.request(ask_id, method, params or None))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from interlock.gateway.http import Scope, headers_of
+from interlock.gateway.quiet import HOLD
 from interlock.gateway.table import ProjectEntry, RouteTable, Target, View
 from interlock.identity.principal import Principal
 
@@ -86,7 +87,8 @@ def read_head(scope: Scope, place: tuple[str, str | None]) -> Head | None:
     if any(name.startswith("mcp-param-") for name in headers) or "last-event-id" in headers:
         return None
     return Head(
-        scope=scope,
+        # A head outlives the connection that it came on.
+        scope={name: value for name, value in scope.items() if name != HOLD},
         place=place,
         headers=headers,
         session_id=headers.get("mcp-session-id"),

@@ -16,6 +16,7 @@ from interlock.gateway.fast_call import FastCall
 from interlock.gateway.fast_lane import FastLane
 from interlock.gateway.heads import split
 from interlock.gateway.http import ATTEMPTS, JSON_TYPE, VARY, Scope
+from interlock.gateway.quiet import HOLD, Held, QuietLine, QuietLines
 from interlock.settings import GatewaySettings
 
 MAX_HEAD = 64 * 1024  # bytes
@@ -30,12 +31,14 @@ def guarded_protocol(
 ) -> type[HttpToolsProtocol]:
     """Return uvicorn's protocol with the deadlines of `settings`; `lane` is tried first."""
     members = {"header_timeout": settings.header_timeout, "body_timeout": settings.body_timeout}
-    return type("GuardedProtocol", (_GuardedProtocol,), {**members, "lane": lane})
+    lines = QuietLines(settings.keep_alive)
+    return type("GuardedProtocol", (_GuardedProtocol,), {**members, "lane": lane, "lines": lines})
 
 
 class _GuardedProtocol(HttpToolsProtocol):
     header_timeout: float
     body_timeout: float
+    lines: QuietLines
     lane: FastLane | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -134,6 +137,31 @@ class _GuardedProtocol(HttpToolsProtocol):
 
         self._start_asgi_task(cycle, cast("Any", deliver))
 
+    def hold(self, held: Held) -> bool:
+        """Leave the connection to a stream whose head was sent; False if the client has left.
+
+        All that served its request is let go.
+        """
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is None or cycle.disconnected or self.transport.is_closing():
+            return False
+        self._expect_nothing()
+        self._unset_keepalive_if_required()
+        # What answered until now has no more to say, and does not miss the end.
+        cycle.disconnected = True
+        cycle.message_event.set()
+        self.flow.resume_reading()
+        self.connections.discard(self)
+        is_paused, transport = self.flow.write_paused, self.transport
+        connections = cast("set[asyncio.Protocol]", self.connections)
+        line = QuietLine(self.lines, connections, transport, is_paused=is_paused)
+        transport.set_protocol(line)
+        # These hold each other, and would be found by the collector only.
+        self.parser = self.scope = self.cycle = cast("Any", None)
+        self.pipeline.clear()
+        line.carry(held)
+        return True
+
     def _next(self) -> None:
         """Serve the request that waits in line, or wait for one to come."""
         self._quiet_since = self.loop.time()
@@ -198,6 +226,7 @@ class _GuardedProtocol(HttpToolsProtocol):
         if self._is_replayed:
             self._is_replayed = False
             cast("Scope", self.scope)[ATTEMPTS] = 1
+        cast("Scope", self.scope)[HOLD] = self.hold
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -5,7 +5,7 @@ Source: 2026-07-28, basic/patterns/subscriptions; the extension io.modelcontextp
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -55,17 +55,27 @@ class Listening:
         self._changes = changes
         self._subscriptions = subscriptions
         self._tasks = tasks
-        self._closing = asyncio.Event()
-        self.count = 0  # streams that are open
+        self._open: set[Listen] = set()
+        self._ending: set[asyncio.Task[None]] = set()
+
+    @property
+    def count(self) -> int:
+        """How many streams are open."""
+        return len(self._open)
 
     def close(self) -> None:
         """End every stream with the result that says it ended well."""
-        self._closing.set()
+        for listen in tuple(self._open):
+            listen.finish()
 
-    async def listen(
-        self, call: Call, place: tuple[str, str | None], tag: Any, to: Stream
-    ) -> JSONObject:
-        """Tell the client of changes until it leaves; returns only where we end the stream.
+    async def end(self) -> None:
+        """Wait until all that streams have left behind is taken back."""
+        for listen in tuple(self._open):
+            self.leave(listen)
+        await asyncio.gather(*self._ending, return_exceptions=True)
+
+    def open(self, call: Call, place: tuple[str, str | None], tag: Any, to: Stream) -> "Listen":
+        """Tell the client of changes on `to`, until `leave`.
 
         `place` is the endpoint's project and server, `tag` the id of the request. Raises RPCError.
         """
@@ -80,32 +90,57 @@ class Listening:
         followed = [
             _Followed(self._tasks, call, ear, *each) for each in self._grouped(call, wanted)
         ]
+        listen = Listen(ear, listener)
+        if uris or followed:
+            work = self._agree(call, [*lists], uris, followed, ear)
+            listen.work = asyncio.create_task(_telling(work, call, ear))
+        else:
+            ear.acknowledge([*lists], [], [])
         self._changes.add(listener)
-        self.count += 1
-        try:
-            async with asyncio.TaskGroup() as group:
-                following = [group.create_task(each.follow()) for each in followed]
-                subscribing = {
-                    uri: group.create_task(self._subscribe(call, uri, to, ear)) for uri in uris
-                }
-                agreed = [await each.agreed() for each in followed]
-                if subscribing:
-                    await asyncio.wait(subscribing.values(), timeout=AGREE_WITHIN)
-                # A server that is slow to answer is not one that refuses.
-                honoured = [
-                    uri for uri, task in subscribing.items() if not task.done() or task.result()
-                ]
-                ear.acknowledge([*lists], honoured, [each for some in agreed for each in some])
-                await self._closing.wait()
-                for task in (*following, *subscribing.values()):
-                    task.cancel()
-        except BaseExceptionGroup as group_of_one:
-            raise group_of_one.exceptions[0] from None
-        finally:
-            self.count -= 1
-            self._changes.remove(listener)
+        self._open.add(listen)
+        return listen
+
+    def leave(self, listen: "Listen") -> None:
+        """Tell a client no more, for it has left or the stream has ended."""
+        if listen not in self._open:
+            return
+        self._open.discard(listen)
+        self._changes.remove(listen.listener)
+        if listen.work is not None:
+            ending = asyncio.create_task(self._take_back(listen.work, listen.to))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+
+    async def _take_back(self, work: "asyncio.Task[None]", to: Stream) -> None:
+        work.cancel()
+        await asyncio.wait({work})
+        # Where a server is gone, its subscriptions are gone with it.
+        with suppress(InterlockError, RPCError):
             await self._subscriptions.forget(to)
-        return {"resultType": "complete", "_meta": ear.meta}
+
+    async def _agree(
+        self,
+        call: Call,
+        lists: list[str],
+        uris: list[str],
+        followed: "list[_Followed]",
+        ear: "_Ear",
+    ) -> None:
+        """Ask the servers for what is wanted of them, say what is honoured, and follow the tasks."""
+        async with asyncio.TaskGroup() as group:
+            for each in followed:
+                group.create_task(each.follow())
+            subscribing = {
+                uri: group.create_task(self._subscribe(call, uri, ear.to, ear)) for uri in uris
+            }
+            agreed = [await each.agreed() for each in followed]
+            if subscribing:
+                await asyncio.wait(subscribing.values(), timeout=AGREE_WITHIN)
+            # A server that is slow to answer is not one that refuses.
+            honoured = [
+                uri for uri, task in subscribing.items() if not task.done() or task.result()
+            ]
+            ear.acknowledge(lists, honoured, [each for some in agreed for each in some])
 
     async def _subscribe(self, call: Call, uri: str, to: Stream, ear: "_Ear") -> bool:
         """Hear of updates of a resource; return whether its server tells of them."""
@@ -144,6 +179,36 @@ class Listening:
             servers[target.server.id] = target.server
             groups[target.server.id][params["taskId"]] = handle
         return [(servers[server_id], ids) for server_id, ids in groups.items()]
+
+
+async def _telling(work: Coroutine[None, None, None], call: Call, ear: "_Ear") -> None:
+    """Do `work` for a stream; whatever goes wrong there, the client must hear of it."""
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 -- it is logged, and told
+        ear.to.send(jsonrpc.failure(ear.tag, call.trace.unforeseen(error)))
+        ear.to.end()
+
+
+@dataclass(slots=True, eq=False)
+class Listen:
+    """One stream of changes that is open; `work` is what still goes on with servers for it."""
+
+    ear: "_Ear"
+    listener: Listener
+    work: "asyncio.Task[None] | None" = None
+
+    @property
+    def to(self) -> Stream:
+        """The stream."""
+        return self.ear.to
+
+    def finish(self) -> None:
+        """End the stream with the result that says it ended well."""
+        if not self.to.ended:
+            result: JSONObject = {"resultType": "complete", "_meta": self.ear.meta}
+            self.to.send(jsonrpc.result(self.ear.tag, result))
+            self.to.end()
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from interlock.gateway.call import Call, Trace
 from interlock.gateway.changes import OF_CHANGES
 from interlock.gateway.clients import LOG_LEVELS, is_at_least
 from interlock.gateway.entry import Arrival
-from interlock.gateway.listening import Listening
+from interlock.gateway.listening import Listen, Listening
 from interlock.gateway.pipeline import Pipeline, cacheable
 from interlock.gateway.streams import Stream
 from interlock.gateway.table import View
@@ -112,25 +112,61 @@ class ModernClients:
         """End every stream of changes with the result that says it ended well."""
         self._listening.close()
 
+    async def end(self) -> None:
+        """Wait until all that streams of changes have left behind is taken back."""
+        await self._listening.end()
+
+    def listen(self, request: ModernRequest, to: Stream, trace: Trace) -> Listen | int:
+        """Open a stream of changes on `to`; `leave` it once it is over.
+
+        Where it is refused, why is on `to`, and the HTTP status for that is returned.
+        """
+        place, tag = request.arrival.place, request.message.id
+        try:
+            return self._listening.open(self._call(request, to, trace), place, tag, to)
+        except Exception as fault:  # noqa: BLE001 -- whatever it is, the client must get an answer
+            return _refused(fault, request, to, trace)
+
+    def leave(self, listen: Listen) -> None:
+        """Tell a client no more."""
+        self._listening.leave(listen)
+
     async def answer(self, request: ModernRequest, to: Stream, trace: Trace) -> int:
         """Answer a request on the stream `to`; return the HTTP status for a lone answer."""
-        trace.era = Era.MODERN
-        message = request.message
         try:
-            client = self._check(request)
-            trace.client_name = str(client.info.get("name", ""))
-            result = await self._result(request, client, to, trace)
-        except (InterlockError, RPCError) as fault:
-            trace.fail(fault)
-            to.send(jsonrpc.failure(message.id, fault))
-            return http_status(fault)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the client must get an answer
-            to.send(jsonrpc.failure(message.id, trace.unforeseen(error)))
-            return HTTPStatus.INTERNAL_SERVER_ERROR
+            call = self._call(request, to, trace)
+            if call.method == "server/discover":
+                result = _discovered(call.view)
+            else:
+                result = await self._pipeline.answer(call)
+        except Exception as fault:  # noqa: BLE001 -- whatever it is, the client must get an answer
+            return _refused(fault, request, to, trace)
         if result.get("resultType") == "input_required":
             trace.outcome = "input_required"
-        to.send(jsonrpc.result(message.id, result))
+        to.send(jsonrpc.result(request.message.id, result))
         return HTTPStatus.OK
+
+    def _call(self, request: ModernRequest, to: Stream, trace: Trace) -> Call:
+        """Return what a request asks for. Raises InterlockError and RPCError."""
+        trace.era = Era.MODERN
+        message, arrival = request.message, request.arrival
+        client = self._check(request)
+        trace.client_name = str(client.info.get("name", ""))
+        view = arrival.view(client.capabilities)
+        if message.method in _LEGACY_ONLY:
+            raise RPCError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {message.method}")
+        level = (as_object(message.params.get("_meta")) or {}).get(META_LOG_LEVEL)
+        return Call(
+            view=view,
+            principal=arrival.principal,
+            era=Era.MODERN,
+            client=client,
+            method=message.method,
+            params=message.params,
+            caller=RequestCaller(to, token_of(message.params) is not None, level),
+            trace=trace,
+            headers=arrival.headers,
+        )
 
     def _check(self, request: ModernRequest) -> ClientFacts:
         message = request.message
@@ -152,30 +188,15 @@ class ModernClients:
         info = as_object(meta.get(META_CLIENT_INFO)) or {"name": "unknown", "version": "0"}
         return ClientFacts(info, capabilities)
 
-    async def _result(
-        self, request: ModernRequest, client: ClientFacts, to: Stream, trace: Trace
-    ) -> JSONObject:
-        message, arrival = request.message, request.arrival
-        view = arrival.view(client.capabilities)
-        if message.method in _LEGACY_ONLY:
-            raise RPCError(jsonrpc.METHOD_NOT_FOUND, f"Method not found: {message.method}")
-        if message.method == "server/discover":
-            return _discovered(view)
-        level = (as_object(message.params.get("_meta")) or {}).get(META_LOG_LEVEL)
-        call = Call(
-            view=view,
-            principal=arrival.principal,
-            era=Era.MODERN,
-            client=client,
-            method=message.method,
-            params=message.params,
-            caller=RequestCaller(to, token_of(message.params) is not None, level),
-            trace=trace,
-            headers=arrival.headers,
-        )
-        if message.method == "subscriptions/listen":
-            return await self._listening.listen(call, arrival.place, message.id, to)
-        return await self._pipeline.answer(call)
+
+def _refused(fault: Exception, request: ModernRequest, to: Stream, trace: Trace) -> int:
+    """Say on `to` why there is no result, and return the HTTP status for that."""
+    if isinstance(fault, InterlockError | RPCError):
+        trace.fail(fault)
+        to.send(jsonrpc.failure(request.message.id, fault))
+        return http_status(fault)
+    to.send(jsonrpc.failure(request.message.id, trace.unforeseen(fault)))
+    return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _discovered(view: View) -> JSONObject:

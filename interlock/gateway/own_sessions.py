@@ -31,6 +31,11 @@ RETRIES = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # seconds before each try to have sub
 class OwnSessions:
     """All of one client's own sessions, and the view that they give it of its endpoint."""
 
+    __slots__ = (
+        *("_catalogues", "_over", "_sessions", "_shown", "_table", "_work", "client", "mark"),
+        "tasks",
+    )
+
     def __init__(
         self, client: ClientSession, table: Callable[[], RouteTable], tasks: Tasks
     ) -> None:
@@ -42,7 +47,8 @@ class OwnSessions:
         self._catalogues: dict[str, Catalogue] = {}
         self._over: tuple[View, View] | None = None
         self._shown: View | None = None
-        self._work: set[asyncio.Task[None]] = set()
+        # An empty set is larger than an empty dictionary, and most clients never need it.
+        self._work: dict[asyncio.Task[None], None] = {}
 
     def view(self) -> View:
         """Return what the client is shown now. Raises NotFound where the endpoint is gone."""
@@ -132,8 +138,8 @@ class OwnSessions:
     def spawn(self, work: Coroutine[None, None, None]) -> None:
         """Run `work` until it ends or the client leaves."""
         task = asyncio.get_running_loop().create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+        self._work[task] = None
+        task.add_done_callback(self._work.pop)
 
     async def close(self) -> None:
         """End the sessions, for the client has left."""

@@ -4,6 +4,7 @@ Source: 2026-07-28 and 2025-11-25, basic/transports.
 """
 
 import asyncio
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from interlock.errors import BadInput, BadMessage, InterlockError
@@ -15,6 +16,7 @@ from interlock.gateway.http import (
     JSON_TYPE,
     SSE_HEADERS,
     ClientGone,
+    HeaderList,
     MethodNotAllowed,
     NotAcceptable,
     Receive,
@@ -29,9 +31,11 @@ from interlock.gateway.http import (
     until_gone,
 )
 from interlock.gateway.legacy import LegacyClients
+from interlock.gateway.listening import Listen
 from interlock.gateway.modern import ModernClients, ModernRequest, is_modern
+from interlock.gateway.quiet import CLOSE, HOLD, Hold
 from interlock.gateway.relay import ProcessLost
-from interlock.gateway.streams import Stream
+from interlock.gateway.streams import Stream, StreamEvent
 from interlock.policy.rate_limit import RateLimited
 from interlock.protocol import jsonrpc
 from interlock.protocol.sse import KEEP_ALIVE, encode
@@ -75,7 +79,7 @@ class StreamableHTTP:
                 request_id = message.id if isinstance(message, jsonrpc.Request) else None
             process = self._handover.of_message(arrival, message)
             if process == self._handover.number:
-                await self._serve(scope, arrival, message, receive, send)
+                is_recorded_there = await self._serve(scope, arrival, message, receive, send)
             else:
                 is_recorded_there = await self._handover.relay(process, scope, body, receive, send)
                 if not is_recorded_there:
@@ -96,19 +100,22 @@ class StreamableHTTP:
         message: jsonrpc.Message | list[jsonrpc.Message] | None,
         receive: Receive,
         send: Send,
-    ) -> None:
+    ) -> bool:
+        """Serve a request here; return whether its record is written at the end of a stream."""
         if isinstance(message, list):
             await self._batch(scope, arrival, message, receive, send)
         elif message is not None:
-            await self._post(arrival, message, receive, send)
+            return await self._post(scope, arrival, message, receive, send)
         elif scope["method"] == "GET":
-            await self._get(arrival, receive, send)
+            await self._get(scope, arrival, receive, send)
+            return True
         elif scope["method"] == "DELETE":
             await self._delete(arrival, send)
         else:
             raise MethodNotAllowed(
                 f"{scope['method']} is not a method of an MCP endpoint.", allow="GET, POST, DELETE"
             )
+        return False
 
     async def _read(
         self, arrival: Arrival, receive: Receive
@@ -124,8 +131,13 @@ class StreamableHTTP:
         return body, message
 
     async def _post(
-        self, arrival: Arrival, message: jsonrpc.Message, receive: Receive, send: Send
-    ) -> None:
+        self,
+        scope: Scope,
+        arrival: Arrival,
+        message: jsonrpc.Message,
+        receive: Receive,
+        send: Send,
+    ) -> bool:
         if not isinstance(message, jsonrpc.Request):
             await self._take(arrival, message)
             arrival.trace.http_status = HTTPStatus.ACCEPTED
@@ -133,11 +145,15 @@ class StreamableHTTP:
         elif is_modern(arrival.headers, message.params, message.method):
             arrival.trace.era = Era.MODERN
             self._entry.take(arrival)
-            await self._modern_request(arrival, message, receive, send)
+            request = ModernRequest(arrival, message)
+            if message.method == "subscriptions/listen":
+                return await self._listen(scope, request, receive, send)
+            await self._modern_request(request, receive, send)
         else:
             arrival.trace.era = Era.LEGACY
             self._entry.take(arrival)
             await self._legacy_request(arrival, message, receive, send)
+        return False
 
     async def _take(self, arrival: Arrival, message: jsonrpc.Message) -> None:
         if SESSION_HEADER not in arrival.headers:
@@ -153,11 +169,9 @@ class StreamableHTTP:
         elif isinstance(message, jsonrpc.Notification):
             await self._legacy.notified(session, message)
 
-    async def _modern_request(
-        self, arrival: Arrival, message: jsonrpc.Request, receive: Receive, send: Send
-    ) -> None:
-        trace, stream = arrival.trace, Stream("", is_resumable=False)
-        request = ModernRequest(arrival, message)
+    async def _modern_request(self, request: ModernRequest, receive: Receive, send: Send) -> None:
+        arrival, stream = request.arrival, Stream("", is_resumable=False)
+        trace = arrival.trace
 
         async def work() -> None:
             try:
@@ -173,6 +187,23 @@ class StreamableHTTP:
         finally:
             task.cancel()
             await asyncio.wait({task})
+
+    async def _listen(
+        self, scope: Scope, request: ModernRequest, receive: Receive, send: Send
+    ) -> bool:
+        """Open a stream of changes; return whether it is open."""
+        arrival, stream = request.arrival, Stream("", is_resumable=False)
+        if not accepted(arrival.headers).sse:
+            raise NotAcceptable("Changes are told by a stream of events; accept text/event-stream.")
+        found = self._modern.listen(request, stream, arrival.trace)
+        if isinstance(found, Listen):
+            held = _HeldListen(stream, 0, arrival.trace, self._entry, self._modern, found)
+            await self._leave_open(scope, arrival, held, receive, send)
+            return True
+        arrival.trace.http_status = found
+        stream.end()
+        await self._deliver(arrival, stream, receive, send, {})
+        return False
 
     async def _legacy_request(
         self, arrival: Arrival, message: jsonrpc.Request, receive: Receive, send: Send
@@ -274,7 +305,7 @@ class StreamableHTTP:
             raise BadInput("The header Mcp-Session-Id is missing; send initialize first.")
         return self._legacy.sessions.find(session_id, arrival.principal, arrival.place)
 
-    async def _get(self, arrival: Arrival, receive: Receive, send: Send) -> None:
+    async def _get(self, scope: Scope, arrival: Arrival, receive: Receive, send: Send) -> None:
         if SESSION_HEADER not in arrival.headers:
             raise MethodNotAllowed("GET needs the Mcp-Session-Id of a session; POST opens one.")
         if not accepted(arrival.headers).sse:
@@ -286,8 +317,25 @@ class StreamableHTTP:
         stream, after = session.standalone, session.standalone.delivered
         if last_event is not None:
             stream, after = session.find_stream(last_event)
-        await until_gone(receive, self._events(arrival, stream, send, {}, after=after))
-        session.touch()
+        held = _HeldGet(stream, after, arrival.trace, self._entry, session)
+        await self._leave_open(scope, arrival, held, receive, send)
+
+    async def _leave_open(
+        self, scope: Scope, arrival: Arrival, held: "_Held", receive: Receive, send: Send
+    ) -> None:
+        """Let the connection follow a stream by itself; where it cannot, follow it here."""
+        hold: Hold | None = scope.get(HOLD)
+        is_complete = is_held = False
+        try:
+            if hold is None:
+                events = self._events(arrival, held.stream, send, {}, after=held.after)
+                is_complete = await until_gone(receive, events)
+            else:
+                await self._begin(arrival, send, [CLOSE, *_headers(arrival, {})])
+                is_held = hold(held)
+        finally:
+            if not is_held:
+                held.over(is_complete=is_complete)
 
     async def _delete(self, arrival: Arrival, send: Send) -> None:
         if SESSION_HEADER not in arrival.headers:
@@ -356,21 +404,72 @@ class StreamableHTTP:
         primed: bool = False,
     ) -> None:
         trace = arrival.trace
-        trace.http_status = HTTPStatus.OK
-        headers = [*SSE_HEADERS, *_headers(arrival, extra)]
-        await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
+        await self._begin(arrival, send, _headers(arrival, extra))
         if primed:
             await send_part(send, encode(b"", event_id=f"{stream.id}-0"))
         async for event in stream.follow(after, self._keep_alive):
             if event is None:
                 await send_part(send, KEEP_ALIVE)
                 continue
-            event_id = f"{stream.id}-{event.number}" if stream.id else None
-            trace.response_bytes += len(event.data)
-            await send_part(send, encode(event.data, event="message", event_id=event_id))
+            await send_part(send, _part(trace, stream, event))
         await send({"type": "http.response.body", "body": b""})
+
+    async def _begin(self, arrival: Arrival, send: Send, extra: HeaderList) -> None:
+        """Send the head of a stream of events."""
+        arrival.trace.http_status = HTTPStatus.OK
+        headers = [*SSE_HEADERS, *extra]
+        await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
 
 
 def _headers(arrival: Arrival, extra: dict[str, str]) -> list[tuple[bytes, bytes]]:
     own = {"x-request-id": arrival.trace.request_id, **extra}
     return [(name.encode(), value.encode()) for name, value in own.items()]
+
+
+def _part(trace: Trace, stream: Stream, event: StreamEvent) -> bytes:
+    trace.response_bytes += len(event.data)
+    event_id = f"{stream.id}-{event.number}" if stream.id else None
+    return encode(event.data, event="message", event_id=event_id)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A stream that is the only answer of its request."""
+
+    stream: Stream
+    after: int
+    trace: Trace
+    entry: Entry
+
+    def part(self, event: StreamEvent, /) -> bytes:
+        return _part(self.trace, self.stream, event)
+
+    def over(self, *, is_complete: bool) -> None:
+        """Write the record."""
+        self.entry.close(self.trace)
+
+
+@dataclass(slots=True)
+class _HeldGet(_Held):
+    """A stream of a session that a GET follows."""
+
+    session: ClientSession
+
+    def over(self, *, is_complete: bool) -> None:
+        self.session.touch()
+        self.entry.close(self.trace)
+
+
+@dataclass(slots=True)
+class _HeldListen(_Held):
+    """A stream of changes that a client of the modern era asked for."""
+
+    clients: ModernClients
+    listen: Listen
+
+    def over(self, *, is_complete: bool) -> None:
+        if not is_complete:
+            # Closing the connection is how a modern client cancels its request.
+            self.trace.outcome = "cancelled"
+        self.clients.leave(self.listen)
+        self.entry.close(self.trace)

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import Protocol
 
 from interlock.protocol.json import JSONObject, dumps
 
@@ -18,6 +19,18 @@ class StreamEvent:
     data: bytes
 
 
+class Hearer(Protocol):
+    """Follows a stream without a task of its own."""
+
+    def news(self) -> None:
+        """Take what was sent; or the stream has ended."""
+        ...
+
+    def replaced(self) -> None:
+        """Follow no longer, for a newer follower does."""
+        ...
+
+
 class Stream:
     """An ordered run of messages to one client.
 
@@ -28,6 +41,21 @@ class Stream:
     `delivered` is the number of the last message that a follower took, `weight` the bytes sent,
     `was_followed` whether anybody ever began to.
     """
+
+    __slots__ = (
+        *(
+            "_capacity",
+            "_changed",
+            "_events",
+            "_follower",
+            "_hearer",
+            "_held",
+            "_is_resumable",
+            "_number",
+        ),
+        *("delivered", "dropped", "ended", "id", "is_answer_only", "is_followed"),
+        *("was_followed", "weight"),
+    )
 
     def __init__(
         self,
@@ -44,30 +72,40 @@ class Stream:
         self.is_followed = self.was_followed = False
         self.ended = False
         self.dropped = 0
+        self._capacity = capacity
         self._is_resumable = is_resumable
-        self._events: deque[StreamEvent] = deque(maxlen=capacity)
+        # Most streams are quiet for most of the time, and these two are large even when empty.
+        self._events: deque[StreamEvent] | None = None
+        self._changed: asyncio.Event | None = None
         self._held = 0
         self._number = 0
         self._follower = 0
-        self._changed = asyncio.Event()
+        self._hearer: Hearer | None = None
 
     def send(self, message: JSONObject) -> int:
         """Append a message and return its size in bytes."""
         self._number += 1
-        while len(self._events) == self._events.maxlen or self._held > MAX_HELD:
-            self._forget_oldest()
+        events = self._events = self._events if self._events is not None else deque()
+        while len(events) >= self._capacity or self._held > MAX_HELD:
+            self._forget_oldest(events)
             self.dropped += 1
         data = dumps(message)
         self._held += len(data)
         self.weight += len(data)
-        self._events.append(StreamEvent(self._number, data))
-        self._changed.set()
+        events.append(StreamEvent(self._number, data))
+        self._tell()
         return len(data)
 
     def end(self) -> None:
         """Say that no message will come after the last one."""
         self.ended = True
-        self._changed.set()
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+        if self._hearer is not None:
+            self._hearer.news()
 
     @property
     def size(self) -> int:
@@ -82,8 +120,7 @@ class Stream:
         try:
             async with asyncio.timeout(patience):
                 while not self._number and not self.ended:
-                    self._changed.clear()
-                    await self._changed.wait()
+                    await self._change()
         except TimeoutError:
             return False
         return self.ended and self._number == 1
@@ -91,11 +128,12 @@ class Stream:
     async def finished(self) -> None:
         """Wait until the stream has ended."""
         while not self.ended:
-            self._changed.clear()
-            await self._changed.wait()
+            await self._change()
 
     def only(self) -> bytes:
         """Return the one message of a settled stream."""
+        if not self._events:
+            raise LookupError(self.id)
         return self._events[-1].data
 
     async def follow(self, after: int, heartbeat: float) -> AsyncGenerator[StreamEvent | None]:
@@ -103,41 +141,81 @@ class Stream:
 
         Yields None after each `heartbeat` seconds of silence. A newer follower ends an older one.
         """
-        self._follower += 1
-        me = self._follower
-        self._changed.set()
-        self.is_followed = self.was_followed = True
+        me = self._succeed(None)
         try:
             while me == self._follower:
-                for event in self._pending(after):
+                for event in self.pending(after):
                     after = event.number
                     yield event
                     self.delivered = max(self.delivered, after)
                 if self.ended and after >= self._number:
                     return
-                if not self._has_after(after) and not await self._change(heartbeat):
+                if not self._has_after(after) and not await self._changes(heartbeat):
                     yield None
         finally:
             if me == self._follower:
                 self.is_followed = False
 
-    def _pending(self, after: int) -> list[StreamEvent]:
-        if not self._is_resumable:
-            while self._events and self._events[0].number <= after:
-                self._forget_oldest()
-        return [event for event in self._events if event.number > after]
+    def hand_to(self, hearer: Hearer) -> None:
+        """Tell `hearer` of all that comes; the follower before it ends, as it does by a newer one.
 
-    def _forget_oldest(self) -> None:
-        self._held -= len(self._events.popleft().data)
+        It takes what is `pending`, and says what it has `taken`.
+        """
+        self._succeed(hearer)
+
+    def leave(self, hearer: Hearer) -> None:
+        """Tell a hearer no more."""
+        if self._hearer is hearer:
+            self._hearer = None
+            self.is_followed = False
+
+    def pending(self, after: int) -> list[StreamEvent]:
+        """Return the messages numbered above `after`; of what is not resumable, the rest goes."""
+        self._forget_until(after)
+        return [event for event in self._events or () if event.number > after]
+
+    def taken(self, number: int) -> None:
+        """Know that a follower has the messages up to this number."""
+        self.delivered = max(self.delivered, number)
+        self._forget_until(number)
+
+    def _forget_until(self, number: int) -> None:
+        events = self._events
+        if self._is_resumable or events is None:
+            return
+        while events and events[0].number <= number:
+            self._forget_oldest(events)
+        if not events:
+            self._events = None
+
+    def _succeed(self, hearer: Hearer | None) -> int:
+        """Begin to be followed by someone else; return the follower's number."""
+        self._follower += 1
+        previous, self._hearer = self._hearer, hearer
+        self.is_followed = self.was_followed = True
+        if previous is not None:
+            previous.replaced()
+        if self._changed is not None:
+            self._changed.set()
+        return self._follower
+
+    def _forget_oldest(self, events: deque[StreamEvent]) -> None:
+        self._held -= len(events.popleft().data)
 
     def _has_after(self, number: int) -> bool:
         return bool(self._events) and self._events[-1].number > number
 
-    async def _change(self, heartbeat: float) -> bool:
-        self._changed.clear()
+    async def _changes(self, heartbeat: float) -> bool:
         try:
             async with asyncio.timeout(heartbeat):
-                await self._changed.wait()
+                await self._change()
         except TimeoutError:
             return False
         return True
+
+    async def _change(self) -> None:
+        """Wait until something is sent, or the stream ends, or another follows it."""
+        if self._changed is None:
+            self._changed = asyncio.Event()
+        self._changed.clear()
+        await self._changed.wait()
