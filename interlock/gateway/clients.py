@@ -44,7 +44,8 @@ class ClientSession:
     """
 
     __slots__ = (
-        *("_ask_ids", "_asks", "_stream_ids", "_streams", "calls", "client", "id", "log_level"),
+        *("__weakref__", "_ask_ids", "_asks", "_stream_ids", "_streams", "calls", "client"),
+        *("id", "log_level"),
         *("principal", "project", "server", "standalone", "used", "version"),
     )
 

@@ -20,6 +20,7 @@ from interlock.gateway.quiet import HOLD, Held, QuietLine, QuietLines
 from interlock.settings import GatewaySettings
 
 MAX_HEAD = 64 * 1024  # bytes
+MAX_FRAMING = 32  # bytes for each byte of a body: sizes and extensions of its chunks
 _REFUSAL = (
     b"HTTP/1.1 %s\r\ncontent-type: text/plain; charset=utf-8\r\n"
     b"content-length: %d\r\nconnection: close\r\n\r\n%s"
@@ -47,6 +48,7 @@ class _GuardedProtocol(HttpToolsProtocol):
         self._awaited = (0.0, "")
         self._unread = 0  # bytes of a head that is not complete
         self._head_size = 0
+        self._body_size = self._framed_size = 0  # bytes, without and with their framing
         self._is_too_large = False
         self._in_head = True
         self._is_between = True  # no byte of the next request was read
@@ -198,8 +200,12 @@ class _GuardedProtocol(HttpToolsProtocol):
             if self._deadline is None:
                 self._expect(self.header_timeout, "The headers were not complete in time.")
             self._unread += len(data)
+        else:
+            self._framed_size += len(data)
         super().data_received(data)
-        if self._in_head and (self._is_too_large or self._unread > MAX_HEAD):
+        if not self._in_head and self._framed_size > MAX_HEAD + MAX_FRAMING * self._body_size:
+            self._refuse(b"400 Bad Request", "The chunks of the body hold next to nothing.")
+        elif self._in_head and (self._is_too_large or self._unread > MAX_HEAD):
             self._refuse(b"431 Request Header Fields Too Large", "The headers are too large.")
 
     def on_message_begin(self) -> None:
@@ -212,6 +218,9 @@ class _GuardedProtocol(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            # Fields behind a body were checked by nobody, and must not pass for headers.
+            return
         self._head_size += len(name) + len(value)
         super().on_header(name, value)
 
@@ -221,7 +230,7 @@ class _GuardedProtocol(HttpToolsProtocol):
         if self._is_too_large:
             return
         self._in_head = False
-        self._unread = 0
+        self._unread = self._body_size = self._framed_size = 0
         self._expect(self.body_timeout, "The body made no progress in time.")
         if self._is_replayed:
             self._is_replayed = False
@@ -232,6 +241,7 @@ class _GuardedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         if self._in_head:
             return
+        self._body_size += len(body)
         self._expect(self.body_timeout, "The body made no progress in time.")
         super().on_body(body)
 
