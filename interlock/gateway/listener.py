@@ -54,6 +54,7 @@ class _GuardedProtocol(HttpToolsProtocol):
         self._is_between = True  # no byte of the next request was read
         self._is_replayed = False
         self._quiet_since = 0.0
+        self._reading: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -61,11 +62,14 @@ class _GuardedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect_nothing()
+        self._expect_no_reading()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         lane = self.lane
-        parts = split(data) if lane is not None and self._is_between and self._is_free else None
+        # A client that does not read its answers must not have more of them written.
+        is_clear = self._is_between and self._is_free and not self.flow.write_paused
+        parts = split(data) if lane is not None and is_clear else None
         if lane is None or parts is None:
             self._parse(data)
             return
@@ -148,6 +152,7 @@ class _GuardedProtocol(HttpToolsProtocol):
         if cycle is None or cycle.disconnected or self.transport.is_closing():
             return False
         self._expect_nothing()
+        self._expect_no_reading()
         self._unset_keepalive_if_required()
         # What answered until now has no more to say, and does not miss the end.
         cycle.disconnected = True
@@ -259,6 +264,31 @@ class _GuardedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             # The clock of a request that waited in line begins with its turn.
             self._expect(*self._awaited)
+
+    def pause_writing(self) -> None:
+        """Wait for the client to read on; one that takes nothing for long is let go."""
+        super().pause_writing()
+        self._expect_reading()
+
+    def resume_writing(self) -> None:
+        """Write on."""
+        self._expect_no_reading()
+        super().resume_writing()
+
+    def _expect_reading(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        self._reading = self.loop.call_later(self.body_timeout, self._has_read, waiting)
+
+    def _expect_no_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def _has_read(self, waiting: int) -> None:
+        if self.transport.get_write_buffer_size() < waiting:
+            self._expect_reading()
+        else:
+            self.transport.abort()
 
     def _expect(self, seconds: float, fault: str) -> None:
         self._expect_nothing()
