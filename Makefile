@@ -6,10 +6,18 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .cache/uv/bin/uv)
 ARGS ?=
 
-.PHONY: run test lint types check format bench clean
+.PHONY: run console console-types test lint types check format bench clean
 
-run: .venv/.runnable
+run: console
 	@.venv/bin/interlock up $(ARGS)
+
+# Built again only when its sources have changed; CONSOLE_BUILD=skip leaves it as it is.
+console: .venv/.runnable
+	@.venv/bin/python console/build.py --uv $(UV)
+
+# The types of the API, as the console knows them; after every change of a route or a body.
+console-types: .venv/.synced
+	@PYTHONPATH=. .venv/bin/python console/api_types.py
 
 test: .venv/.synced
 	@.venv/bin/pytest $(ARGS)

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from interlock.app import landing, metrics_api, rest_records
+from interlock.app import landing, live_api, metrics_api, rest_records
 from interlock.app.bulletin import Announced, Bulletin
+from interlock.app.console import open_console
 from interlock.app.control import control_app
 from interlock.app.data_plane import DataPlane
 from interlock.app.ground import Ground
+from interlock.app.live import News
 from interlock.app.metrics import GatewayMetrics
 from interlock.app.readiness import Readiness
 from interlock.app.strict_body import StrictBody
@@ -38,6 +40,7 @@ class Parts:
     readiness: Readiness
     metrics: GatewayMetrics
     project: Project
+    news: News
 
 
 def control_plane(settings: Settings, parts: Parts, bulletin: Bulletin | None) -> ASGIApp:
@@ -64,8 +67,12 @@ def control_plane(settings: Settings, parts: Parts, bulletin: Bulletin | None) -
         control = Announced(control, bulletin)
     control = StrictBody(control, settings.gateway.max_body)
     recorded = rest_records.RESTRecords(control, plane.ledger, parts.project.name)
+    console = open_console()
 
     async def rest(scope: Scope, receive: Receive, send: Send) -> None:
+        if console is not None and console.serves(scope):
+            await console(scope, receive, send)
+            return
         is_recorded = scope["type"] == "http" and rest_records.is_recorded(scope)
         await (recorded if is_recorded else control)(scope, receive, send)
 
@@ -90,6 +97,7 @@ def _own_routers(settings: Settings, parts: Parts, gate: Gate) -> list[APIRouter
         station_api.routes(parts.sessions, default_owner, rest_records.called),
         source_api.project_routes(registry, gate, address),
         source_api.gateway_routes(registry, gate, lambda: project),
+        live_api.routes(parts.news, gate),
         landing.routes(settings.address),
         metrics_api.routes(parts.metrics, gate, settings, registry.project_name),
     ]

@@ -1,4 +1,4 @@
-"""The page at `/`: where this installation's endpoint and documentation are."""
+"""The page at `/` where the console was not built: where this installation's endpoint and documentation are."""
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
@@ -27,6 +27,7 @@ _PAGE = """<!doctype html>
 </ul>
 <p>On the command line: <code>interlock servers list</code>, <code>interlock export claude-code</code>,
 <code>interlock doctor</code>.</p>
+<p>The console is not built here: <code>make console</code> builds it.</p>
 </body>
 </html>
 """

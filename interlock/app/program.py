@@ -14,6 +14,7 @@ from interlock.app.first_start import FirstStart, leave_credentials, prepare
 from interlock.app.front import Process, front, handover_to
 from interlock.app.ground import Ground, open_ground
 from interlock.app.late import Late
+from interlock.app.live import News
 from interlock.app.metrics import GatewayMetrics, ProcessMetrics, asking
 from interlock.app.observation import observe
 from interlock.app.readiness import Readiness
@@ -61,6 +62,7 @@ class Program(Process):
         self.door: Door | None = None
         self._relay: Relay | None = None
         self._control: Late | None = None
+        self._news = News()
 
     async def open(self, config: Path | None) -> Report:
         """Build everything; `config` is a file of servers for the default project.
@@ -111,6 +113,7 @@ class Program(Process):
         self._plane = plane
         metrics = self._metrics(observe(KEEPER, plane, ground, self._stack))
         bulletin = Bulletin(plane.registry, ground.keys) if self._doors is not None else None
+        self._news.hear(plane.registry, ground.writer)
         self._app = app = self._build_app(ground, plane, project, bulletin, metrics)
         if bulletin is not None:
             echo = Echo(plane.changes, bulletin.tell)
@@ -118,6 +121,11 @@ class Program(Process):
             plane.registry.announce = echo.noticed
             self.door = KeeperDoor(app, bulletin, echo, plane.registry)
         return Report(first, tuple(warnings), tuple(faults))
+
+    def end_streams(self) -> None:
+        """Let every open stream end, those of the console too."""
+        self._news.close()
+        super().end_streams()
 
     def _handover(self, ground: Ground) -> Handover:
         if self._doors is None:
@@ -149,7 +157,7 @@ class Program(Process):
             # and no call needs it.
             from interlock.app.control_plane import Parts, control_plane  # noqa: PLC0415
 
-            parts = Parts(ground, plane, sessions, readiness, metrics, project)
+            parts = Parts(ground, plane, sessions, readiness, metrics, project, self._news)
             return control_plane(settings, parts, bulletin)
 
         self._control = Late(build)

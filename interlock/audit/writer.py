@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,7 +37,7 @@ class RecordWriter:
     once it answers; an id is stored once, however often it is tried. Where the file has `max_spool`
     bytes, or the disk takes no more, the oldest are lost: this is counted, logged when it begins
     and, with their number, when it is over. Records older than `keep_days` are deleted, little by
-    little, every hour.
+    little, every hour. `on_written` is called with each batch that the database took.
     """
 
     def __init__(self, store: RecordStore, settings: AuditSettings, *, spool: Path) -> None:
@@ -53,6 +54,7 @@ class RecordWriter:
         self._closing = False
         self._closed = False
         self._task: asyncio.Task[None] | None = None
+        self.on_written: Callable[[list[Record]], None] = _no_one
         self.lost = 0  # records that neither the database nor the disk took
         self._told = 0  # of these, how many the log knows of
         self._is_losing = False
@@ -193,6 +195,7 @@ class RecordWriter:
     async def _store_batch(self, records: list[Record]) -> None:
         async with asyncio.timeout(WRITE_DEADLINE):
             await self._store.add(records)
+        self.on_written(records)
 
     async def _prune(self) -> None:
         """Delete one small batch of old records, if it is time."""
@@ -231,3 +234,7 @@ async def _either(event: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
+
+
+def _no_one(_records: list[Record]) -> None:
+    """Tell nobody of new records."""

@@ -48,7 +48,8 @@ class Registry:
     the host's, and what servers offer is kept in the database by the host alone. `revision` counts
     the changes of servers and projects; `on_publish` is called after each new table, `on_restart`
     with the id of a server that someone lets start anew, `announce` for each endpoint whose lists
-    a new table changed.
+    a new table changed. `on_change` is called with the name of each project that has another entry
+    there, `on_log` with that of one whose server wrote something.
     """
 
     def __init__(
@@ -64,6 +65,8 @@ class Registry:
         self.revision = 0
         self.on_publish: Callable[[], None] = _nobody
         self.on_restart: Callable[[str], None] = _no_other
+        self.on_change: Callable[[str], None] = _no_one
+        self.on_log: Callable[[str], None] = _no_one
         self._changes = changes
         self.announce = self._changes.lists_changed
         self.host: Host | None = None
@@ -196,6 +199,7 @@ class Registry:
         if log_of_server is None:
             log_of_server = self._logs[server.id] = self._links.new_log()
             log_of_server.keep_from(self.log_levels.get(server.id))
+            log_of_server.on_add = lambda: self.on_log(self.project_name(server.project_id))
         return log_of_server
 
     def set_log_level(self, server: Server, level: LogLevel | None) -> None:
@@ -381,6 +385,7 @@ class Registry:
             old = before.get(name)
             if old is not None and old is not entry:
                 self._announce(old, entry)
+                self.on_change(name)
         self.on_publish()
 
     def _entry(self, project: Project) -> ProjectEntry:
@@ -419,3 +424,7 @@ def _nobody() -> None:
 
 def _no_other(_server_id: str) -> None:
     """Tell nobody: a gateway of one process has none to tell."""
+
+
+def _no_one(_name: str) -> None:
+    """Tell nobody of one project."""

@@ -2,6 +2,7 @@
 
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -55,10 +56,14 @@ class _Sieve:
 
 
 class ServerLog:
-    """The last `capacity` lines of a server's stderr, kept across its restarts."""
+    """The last `capacity` lines of a server's stderr, kept across its restarts.
+
+    `on_add` is called whenever there are more.
+    """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
+        self.on_add: Callable[[], None] = _nobody
         self._entries: deque[_Entry] = deque()
         self._count = 0
         self._sieve = _Sieve()
@@ -94,6 +99,7 @@ class ServerLog:
         self._count += entry.count
         while self._count - self._entries[0].count >= self.capacity:
             self._count -= self._entries.popleft().count
+        self.on_add()
 
     def writer(self, mask: Mask) -> "LogWriter":
         """Return the writer for one run of the server, whose secrets `mask` hides."""
@@ -170,3 +176,7 @@ def _reveal(entry: _Entry, line: bytes) -> LogLine:
     if len(line) > MAX_LINE_BYTES:
         text = entry.mask.trim(text.rstrip("\ufffd"))
     return LogLine(entry.time, text)
+
+
+def _nobody() -> None:
+    """Tell nobody of new lines."""

@@ -1,0 +1,103 @@
+/** A headless browser before a real gateway, and how its pages are looked at. */
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+
+/** What the program that started the gateway tells: see tests/console/test_browser.py. */
+export type Stage = {
+  address: string;
+  email: string;
+  password: string;
+  key: string;
+  chromium: string;
+  servers: Record<string, Record<string, unknown>>;
+  images: string;
+};
+
+export const stage = JSON.parse(process.env.CONSOLE_STAGE ?? "{}") as Stage;
+export const CHOSEN_PASSWORD = "a long enough pass phrase";
+
+export type Look = { width?: number; height?: number; dark?: boolean; language?: string };
+
+let browser: Browser | undefined;
+let state: Awaited<ReturnType<BrowserContext["storageState"]>> | undefined;
+
+/** Opens a page of a browser that is signed in as the last one was, once one was kept. */
+export async function open(look: Look = {}): Promise<Page> {
+  browser ??= await chromium.launch({
+    executablePath: stage.chromium,
+    args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
+  });
+  const context = await browser.newContext({
+    baseURL: stage.address,
+    viewport: { width: look.width ?? 1440, height: look.height ?? 900 },
+    colorScheme: look.dark ? "dark" : "light",
+    locale: look.language === "ko" ? "ko-KR" : "en-US",
+    permissions: ["clipboard-read", "clipboard-write"],
+    reducedMotion: "reduce",
+    serviceWorkers: "block",
+    storageState: state,
+  });
+  context.setDefaultTimeout(20_000);
+  const page = await context.newPage();
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(`${page.url()}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => complaints.push(`${page.url()}: ${error.stack}`));
+  return page;
+}
+
+/** What the browser complained of: errors of scripts, and what the policy refused. */
+export const complaints: string[] = [];
+
+/** Keeps the login of a page for those that are opened after it. */
+export async function keepLogin(page: Page): Promise<void> {
+  const all = await page.context().storageState();
+  // Language and theme are those of each look, not of the first page.
+  state = { ...all, origins: [] };
+}
+
+export async function close(): Promise<void> {
+  await browser?.close();
+  browser = undefined;
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** Returns what axe finds on the page, a line for each. */
+export async function faults(page: Page): Promise<string[]> {
+  // Evaluated by the debugger, so that the policy of the page stays as it is.
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const { axe: found } = window as unknown as { axe: { run(): Promise<AxeResult> } };
+    const { violations } = await found.run();
+    return violations.flatMap((rule) =>
+      rule.nodes.map((node) => `${rule.id}: ${node.target.join(" ")} ${node.failureSummary ?? ""}`),
+    );
+  });
+}
+
+type AxeResult = {
+  violations: { id: string; nodes: { target: string[]; failureSummary?: string }[] }[];
+};
+
+/** How many pixels the page can be scrolled sideways: none, if it is well made. */
+export function overhang(page: Page): Promise<number> {
+  return page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+}
+
+/** Keeps a picture of the page. */
+export async function picture(page: Page, name: string): Promise<void> {
+  if (!stage.images) return;
+  mkdirSync(stage.images, { recursive: true });
+  await page.screenshot({ path: join(stage.images, `${name}.png`) });
+}
+
+/** Waits until a page shows what it has: nothing is loading, no skeleton is left. */
+export async function settled(page: Page): Promise<void> {
+  await page.locator("h1").first().waitFor();
+  await page.waitForFunction(() => !document.querySelector('[role="status"][aria-label]'));
+}

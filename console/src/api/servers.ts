@@ -1,0 +1,35 @@
+/** The servers of a project, as every page reads them. */
+import { queryOptions } from "@tanstack/react-query";
+import { api, brought, type Schemas } from "./client";
+
+export type Server = Schemas["ServerView"];
+export type ServerStatus = Server["status"];
+
+export const serversQuery = (project: string) =>
+  queryOptions({
+    queryKey: ["project", project, "servers"],
+    queryFn: () =>
+      brought(api.GET("/api/v1/projects/{project}/servers", { params: { path: { project } } })),
+  });
+
+export type Tool = {
+  name: string;
+  exposed_name: string;
+  server?: string;
+  title?: string;
+  description?: string;
+  inputSchema?: Record<string, unknown>;
+  outputSchema?: Record<string, unknown>;
+  annotations?: Record<string, unknown>;
+};
+
+/** All tools of a project under the names that clients see. */
+export const toolsQuery = (project: string) =>
+  queryOptions({
+    queryKey: ["project", project, "tools"],
+    queryFn: async () => {
+      const params = { path: { project } };
+      const answer = await brought(api.GET("/api/v1/projects/{project}/tools", { params }));
+      return answer.tools as Tool[];
+    },
+  });

@@ -1,0 +1,94 @@
+/** Every address of the console; each page is loaded when it is first opened. */
+import type { QueryClient } from "@tanstack/react-query";
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from "@tanstack/react-router";
+import { meQuery } from "@/api/me";
+import { projectsQuery } from "@/api/projects";
+import { entranceSearch } from "@/features/entrance/search";
+import { Lost, Troubled } from "./fallbacks";
+import { lastProject } from "./lastProject";
+import { Root } from "./Root";
+import { Shell } from "./shell/Shell";
+
+type Context = { client: QueryClient };
+
+const root = createRootRouteWithContext<Context>()({
+  component: Root,
+  notFoundComponent: Lost,
+});
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: "/login",
+  validateSearch: entranceSearch,
+  component: lazyRouteComponent(() => import("@/features/entrance/LoginPage"), "LoginPage"),
+});
+
+const welcome = createRoute({
+  getParentRoute: () => root,
+  path: "/welcome",
+  component: lazyRouteComponent(() => import("@/features/entrance/WelcomePage"), "WelcomePage"),
+});
+
+/** Everything behind the login. */
+const inside = createRoute({
+  getParentRoute: () => root,
+  id: "inside",
+  component: Shell,
+  beforeLoad: async ({ context, location }) => {
+    const me = await context.client.ensureQueryData(meQuery);
+    if (!me) throw redirect({ to: "/login", search: { next: location.href } });
+    if (me.login?.must_change_password) throw redirect({ to: "/welcome" });
+    return { me };
+  },
+});
+
+const start = createRoute({
+  getParentRoute: () => inside,
+  path: "/",
+  beforeLoad: async ({ context }) => {
+    const projects = await context.client.ensureQueryData(projectsQuery);
+    const kept = projects.find((each) => each.name === lastProject());
+    const project = (kept ?? projects[0])?.name ?? "default";
+    throw redirect({ to: "/p/$project/servers", params: { project } });
+  },
+});
+
+const project = createRoute({
+  getParentRoute: () => inside,
+  path: "/p/$project",
+  beforeLoad: ({ params }) => lastProject(params.project),
+});
+
+const servers = createRoute({
+  getParentRoute: () => project,
+  path: "/servers",
+  component: lazyRouteComponent(() => import("@/features/servers/ServersPage"), "ServersPage"),
+});
+
+const routeTree = root.addChildren([
+  login,
+  welcome,
+  inside.addChildren([start, project.addChildren([servers])]),
+]);
+
+export function makeRouter(client: QueryClient) {
+  return createRouter({
+    routeTree,
+    context: { client },
+    defaultPreload: "intent",
+    defaultErrorComponent: Troubled,
+    scrollRestoration: true,
+  });
+}
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: ReturnType<typeof makeRouter>;
+  }
+}

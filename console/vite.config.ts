@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import tailwind from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
+import { defineConfig, type Plugin } from "vite";
+
+const COMPRESSED = /\.(js|css|svg|webmanifest|json)$/;
+
+/** Leaves a `.br` and a `.gz` beside each asset, so that the server never compresses. */
+function precompressed(): Plugin {
+  return {
+    name: "precompressed",
+    apply: "build",
+    closeBundle() {
+      const folder = join(import.meta.dirname, "dist", "assets");
+      for (const name of readdirSync(folder).filter((each) => COMPRESSED.test(each))) {
+        const path = join(folder, name);
+        const content = readFileSync(path);
+        const params = { [constants.BROTLI_PARAM_QUALITY]: 11 };
+        writeFileSync(`${path}.br`, brotliCompressSync(content, { params }));
+        writeFileSync(`${path}.gz`, gzipSync(content, { level: 9 }));
+      }
+    },
+  };
+}
+
+export default defineConfig({
+  plugins: [react(), tailwind(), precompressed()],
+  resolve: { alias: { "@": join(import.meta.dirname, "src") } },
+  html: { cspNonce: "__NONCE__" },
+  build: {
+    target: "es2023",
+    manifest: true,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 700,
+  },
+  server: {
+    proxy: Object.fromEntries(
+      ["/api", "/mcp", "/sse", "/healthz", "/readyz"].map((path) => [
+        path,
+        process.env.CONSOLE_API ?? "http://127.0.0.1:20100",
+      ]),
+    ),
+  },
+});

@@ -1,0 +1,72 @@
+"""The console in a headless browser, before a real gateway with real servers behind it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.console.building import CONSOLE, node_command, node_environment
+from tests.support.processes import free_port, running
+
+DEADLINE = 240  # seconds
+INTERLOCK = str(Path(sys.executable).with_name("interlock"))
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+NOT_OURS = ("INTERLOCK_", "CONSOLE_")
+
+
+def test_the_console_leads_from_the_first_start_to_the_first_records(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    with first_start(tmp_path) as stage:
+        done = subprocess.run(
+            [
+                *node_command("vitest"),
+                "run",
+                "--config",
+                "e2e/vitest.config.ts",
+                "--reporter=default",
+                "--reporter=json",
+                f"--outputFile={report}",
+            ],
+            cwd=CONSOLE,
+            env={**node_environment(), "CONSOLE_STAGE": json.dumps(stage), "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    counted = json.loads(report.read_text())
+    assert counted["numFailedTests"] == counted["numPendingTests"] == 0
+    assert counted["numPassedTests"] >= 3
+
+
+@contextmanager
+def first_start(folder: Path) -> Iterator[dict[str, Any]]:
+    """Start a gateway as a person does for the first time; yield what the tests need of it."""
+    port = free_port()
+    command = [INTERLOCK, "up", "--port", str(port), "--data", str(folder / "data"), "--json"]
+    env = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
+    with running(command, ready=r'(\{"address".*\})\n', env=env, cwd=folder) as gateway:
+        assert gateway.ready is not None
+        told = json.loads(gateway.ready[1])
+        yield {
+            "address": told["address"],
+            "email": told["first"]["admin_email"],
+            "password": told["first"]["admin_password"],
+            "key": told["first"]["api_key"],
+            "chromium": browser(),
+            "servers": {},
+            "images": os.environ.get("CONSOLE_IMAGES", ""),
+        }
+
+
+def browser() -> str:
+    """Find the browser of this machine."""
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    assert found is not None, "no Chromium was found: install one, such as Debian's chromium"
+    return found
