@@ -1,10 +1,11 @@
 """The server of the port, in every process of the gateway: uvicorn with our guards and our end."""
 
+import asyncio
 import signal
 import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
@@ -12,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from interlock.gateway.fast_lane import FastLane
 from interlock.gateway.listener import guarded_protocol
+from interlock.gateway.passing import Passage
 from interlock.settings import GatewaySettings
 
 DRAIN_SECONDS = 30
@@ -45,7 +47,8 @@ class Served(Protocol):
 class GatewayServer(uvicorn.Server):
     """Ends our streams before it waits for requests under way, and says when it listens.
 
-    `ending` is called when the end begins. A signal ends the serving, not the process: what has to
+    `ending` is called when the end begins; by the `passage` come connections that another process
+    accepted. A signal ends the serving, not the process: what has to
     be closed after it is closed in order.
     """
 
@@ -55,11 +58,13 @@ class GatewayServer(uvicorn.Server):
         program: Served,
         ready: Callable[[], None],
         ending: Callable[[], None] | None = None,
+        passage: Passage | None = None,
     ) -> None:
         super().__init__(config)
         self._program = program
         self._ready = ready
         self._ending = ending
+        self._passage = passage
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -72,11 +77,21 @@ class GatewayServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
         await super().startup(sockets)
+        if self._passage is not None:
+            self._passage.listen(self._protocol)
         self._ready()
         self._program.begin()
 
+    def _protocol(self) -> asyncio.Protocol:
+        make = cast("Callable[..., asyncio.Protocol]", self.config.http_protocol_class)
+        return make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening and let what is under way finish."""
+        if self._passage is not None:
+            self._passage.close()
         self._program.end_streams()
         if self._ending is not None:
             self._ending()
@@ -88,9 +103,11 @@ class GatewayServer(uvicorn.Server):
         self.force_exit = True
 
 
-def uvicorn_config(settings: GatewaySettings, program: Served) -> uvicorn.Config:
+def uvicorn_config(
+    settings: GatewaySettings, program: Served, passage: Passage | None = None
+) -> uvicorn.Config:
     """Return how the port is served."""
-    protocol = guarded_protocol(settings, program.lane)
+    protocol = guarded_protocol(settings, program.lane, passage)
     return config_of(program, protocol, keep_alive=KEEP_ALIVE_SECONDS)
 
 

@@ -66,8 +66,11 @@ async def _serve(
         )
         async with AsyncExitStack() as stack:
             ending = await _start_workers(settings, program, doors, stack)
-            config_of_port = uvicorn_config(settings.gateway, program)
-            server = GatewayServer(config_of_port, program, lambda: announce(started), ending)
+            passage = doors.passage(KEEPER) if doors is not None else None
+            config_of_port = uvicorn_config(settings.gateway, program, passage)
+            server = GatewayServer(
+                config_of_port, program, lambda: announce(started), ending, passage
+            )
             await server.serve([listening])
     finally:
         await program.close()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from interlock.errors import BadInput
+from interlock.gateway.passing import Passage
 from interlock.settings import Settings
 
 MAX_SOCKET_PATH: Final = 107  # bytes; the kernel's limit, less the zero at the end
@@ -45,9 +46,18 @@ class Doors:
 
     def bind(self, number: int) -> socket.socket:
         """Return the socket of one process, in the place of one that an earlier process left."""
-        path = Path(self.path(number))
+        return self._bind(self.path(number), socket.SOCK_STREAM)
+
+    def passage(self, number: int) -> Passage:
+        """Return that by which connections of clients come to one process and go to the others."""
+        paths = [str(self.folder / f"{each}.fds") for each in range(self.count)]
+        return Passage(paths, self._bind(paths[number], socket.SOCK_DGRAM))
+
+    @staticmethod
+    def _bind(place: str, kind: socket.SocketKind) -> socket.socket:
+        path = Path(place)
         path.unlink(missing_ok=True)
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listening = socket.socket(socket.AF_UNIX, kind)
         try:
             listening.bind(str(path))
         except OSError:

@@ -46,10 +46,18 @@ async def _serve(number: int, settings: Settings) -> int:
         raise InterlockError("A gateway of one process has no workers.")
     listening, own = join(settings), doors.bind(number)
     program = WorkerProgram(settings, doors, number)
-    server = GatewayServer(uvicorn_config(settings.gateway, program), program, _tell_ready)
-    _end_with_keeper(asyncio.get_running_loop(), server.abandon)
+    passage = doors.passage(number)
+    server: GatewayServer | None = None
+
+    def end() -> None:
+        if server is not None:
+            server.abandon()
+
+    _end_with_keeper(asyncio.get_running_loop(), end)
     try:
         await program.open()
+        config = uvicorn_config(settings.gateway, program, passage)
+        server = GatewayServer(config, program, _tell_ready, passage=passage)
         async with open_door(program.door, own, settings.gateway):
             await server.serve([listening])
     finally:

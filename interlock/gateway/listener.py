@@ -16,6 +16,7 @@ from interlock.gateway.fast_call import FastCall
 from interlock.gateway.fast_lane import FastLane
 from interlock.gateway.heads import split
 from interlock.gateway.http import ATTEMPTS, JSON_TYPE, VARY, Scope
+from interlock.gateway.passing import OWNER, PASS_AFTER, Passage
 from interlock.gateway.quiet import HOLD, Held, QuietLine, QuietLines
 from interlock.settings import GatewaySettings
 
@@ -28,12 +29,16 @@ _REFUSAL = (
 
 
 def guarded_protocol(
-    settings: GatewaySettings, lane: FastLane | None = None
+    settings: GatewaySettings, lane: FastLane | None = None, passage: Passage | None = None
 ) -> type[HttpToolsProtocol]:
-    """Return uvicorn's protocol with the deadlines of `settings`; `lane` is tried first."""
+    """Return uvicorn's protocol with the deadlines of `settings`; `lane` is tried first.
+
+    By the `passage`, connections go to the process that serves their requests.
+    """
     members = {"header_timeout": settings.header_timeout, "body_timeout": settings.body_timeout}
     lines = QuietLines(settings.keep_alive)
-    return type("GuardedProtocol", (_GuardedProtocol,), {**members, "lane": lane, "lines": lines})
+    members_of_process = {"lane": lane, "lines": lines, "passage": passage}
+    return type("GuardedProtocol", (_GuardedProtocol,), {**members, **members_of_process})
 
 
 class _GuardedProtocol(HttpToolsProtocol):
@@ -41,6 +46,7 @@ class _GuardedProtocol(HttpToolsProtocol):
     body_timeout: float
     lines: QuietLines
     lane: FastLane | None = None
+    passage: Passage | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -55,10 +61,18 @@ class _GuardedProtocol(HttpToolsProtocol):
         self._is_replayed = False
         self._quiet_since = 0.0
         self._reading: asyncio.TimerHandle | None = None
+        self._owner: int | None = None  # the process that the last requests were handed over to
+        self._owned = 0  # requests in a row
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._expect(self.header_timeout, "The headers were not complete in time.")
+
+    def taken_over(self) -> None:
+        """Wait for the next request of a connection that another process has answered so far."""
+        if not self.transport.is_closing() and self._is_between and not self._unread:
+            self._expect_nothing()
+            self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._expect_nothing()
@@ -121,7 +135,8 @@ class _GuardedProtocol(HttpToolsProtocol):
         lane = self.lane
         if lane is None or self.transport.is_closing():
             return
-        scope: Any = {**call.head.scope, "client": self.client, "server": self.server}
+        # Another request with this head may have been handed over.
+        scope: Any = {**call.head.scope, OWNER: None, "client": self.client, "server": self.server}
         cycle = RequestResponseCycle(
             scope=scope,
             transport=self.transport,
@@ -264,6 +279,27 @@ class _GuardedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             # The clock of a request that waited in line begins with its turn.
             self._expect(*self._awaited)
+        if self.passage is not None:
+            self._pass_on(self.passage)
+
+    def _pass_on(self, passage: Passage) -> None:
+        """Pass the connection on, if that is where its requests go, and nothing is under way."""
+        cycle = self.cycle
+        owner = cast("int | None", cast("Scope", cycle.scope).get(OWNER))
+        self._owned = self._owned + 1 if owner == self._owner else 1
+        self._owner = owner
+        if owner is None or self._owned < PASS_AFTER:
+            return
+        is_quiet = self._is_free and self._is_between and not self._unread
+        transport = self.transport
+        if not is_quiet or transport.is_closing() or transport.get_write_buffer_size():
+            return
+        transport.pause_reading()
+        if passage.send(owner, transport):
+            transport.close()
+        else:
+            # The next request tries again.
+            transport.resume_reading()
 
     def pause_writing(self) -> None:
         """Wait for the client to read on; one that takes nothing for long is let go."""

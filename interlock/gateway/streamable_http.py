@@ -33,6 +33,7 @@ from interlock.gateway.http import (
 from interlock.gateway.legacy import LegacyClients
 from interlock.gateway.listening import Listen
 from interlock.gateway.modern import ModernClients, ModernRequest, is_modern
+from interlock.gateway.passing import OWNER
 from interlock.gateway.quiet import CLOSE, HOLD, Hold
 from interlock.gateway.relay import ProcessLost
 from interlock.gateway.streams import Stream, StreamEvent
@@ -81,6 +82,7 @@ class StreamableHTTP:
             if process == self._handover.number:
                 is_recorded_there = await self._serve(scope, arrival, message, receive, send)
             else:
+                scope[OWNER] = process
                 is_recorded_there = await self._handover.relay(process, scope, body, receive, send)
                 if not is_recorded_there:
                     trace.fail(ProcessLost("The answer broke off."))
