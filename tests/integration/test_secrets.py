@@ -97,7 +97,8 @@ async def test_no_answer_of_the_api_tells_a_secret(scene: Scene) -> None:
     told: list[str] = []
     answered = 0
     for path, item in document["paths"].items():
-        if "get" not in item or "{key_id}" in path:
+        # The stream of what changes has no end, and names nothing but kinds of things.
+        if "get" not in item or "{key_id}" in path or path.endswith("/events"):
             continue
         for name in names if "{server}" in path else ["-"]:
             filled = path.replace("{project}", "default").replace("{server}", name)
