@@ -97,7 +97,7 @@ class FastLane:
             return
         head = read_head(scope, place)
         if head is not None and is_json(head.headers) and _accepts_both(head):
-            self._heads.add(key, head)
+            self._heads.add(key, head, time.perf_counter())
 
     def take(self, key: bytes, body: bytes, data: bytes, line: Line) -> FastCall | None:
         """Begin the call that a request asks for; None where the general lane must serve it."""
@@ -175,7 +175,8 @@ class FastLane:
             arrival = self._entry.admit(head.scope, head.place, Trace("", ""))
         except InterlockError:
             return None
-        head.table, head.stamp, head.checked = table, self._keys.stamp, trace.started
+        self._heads.check(head, trace.started)
+        head.table, head.stamp = table, self._keys.stamp
         head.principal, head.project = arrival.principal, arrival.project
         head.view = arrival.view({})
         head.targets = {}

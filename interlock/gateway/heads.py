@@ -15,6 +15,7 @@ from interlock.gateway.table import ProjectEntry, RouteTable, Target, View
 from interlock.identity.principal import Principal
 
 MAX_HEADS: Final = 4096
+UNUSED: Final = 60.0  # seconds after which a head is forgotten
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: ?([0-9]{1,7})(?=\r\n)", re.IGNORECASE)
 _UNUSUAL: Final = frozenset(
     {
@@ -41,7 +42,8 @@ class Head:
     """What one head says, and what was last found out about who sends it.
 
     `place` is the endpoint's; `version` what MCP-Protocol-Version says. The other fields hold while
-    `table` is the routing table and `stamp` the state of all keys, for a second at most.
+    `table` is the routing table and `stamp` the state of all keys, for a second at most; `checked`
+    is when that was found out, in seconds of `time.perf_counter`.
     """
 
     scope: Scope
@@ -49,6 +51,7 @@ class Head:
     headers: dict[str, str]
     session_id: str | None
     version: str | None
+    key: bytes = b""
     table: RouteTable | None = None
     stamp: int = -1
     checked: float = 0.0
@@ -59,7 +62,11 @@ class Head:
 
 
 class Heads:
-    """The heads that were read last, at most `MAX_HEADS`."""
+    """The heads that are in use, at most `MAX_HEADS`.
+
+    A head says which session it belongs to, and holds the table by which it was last looked up:
+    those of clients that left must not keep either alive.
+    """
 
     def __init__(self) -> None:
         self._known: OrderedDict[bytes, Head] = OrderedDict()
@@ -68,11 +75,23 @@ class Heads:
         """Return what is known of a head that `split` returned."""
         return self._known.get(key)
 
-    def add(self, key: bytes, head: Head) -> None:
-        """Remember a head; the one that was added first goes where there are too many."""
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def add(self, key: bytes, head: Head, now: float) -> None:
+        """Remember a head that came now; those that have not come for long are forgotten."""
+        head.key, head.checked = key, now
         self._known[key] = head
-        if len(self._known) > MAX_HEADS:
-            self._known.popitem(last=False)
+        oldest = next(iter(self._known.values()))
+        while oldest.checked < now - UNUSED or len(self._known) > MAX_HEADS:
+            del self._known[oldest.key]
+            oldest = next(iter(self._known.values()))
+
+    def check(self, head: Head, now: float) -> None:
+        """Note that a head came again, and was looked up anew."""
+        head.checked = now
+        if head.key in self._known:
+            self._known.move_to_end(head.key)
 
 
 def read_head(scope: Scope, place: tuple[str, str | None]) -> Head | None:
