@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, Protocol, TypeAlias, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from interlock.errors import InterlockError, RPCError
+from interlock.errors import InterlockError, RPCError, Unavailable
 from interlock.protocol.json import dumps
 from interlock.settings import LogLevel
 from interlock.telemetry.redaction import clean, clean_text, clean_traceback
@@ -100,10 +100,13 @@ def _name_server(project: str, server: str) -> None:
 def log_failure(logger: Logger, event: str, error: BaseException, **fields: Any) -> None:
     """Log `error` with its traceback if it is a failure of ours (5xx or unforeseen).
 
-    A refusal (4xx) and an error that a peer answered go to the caller and into the record; they
-    are not logged.
+    What we cannot do for now is told in one line: it is foreseen, and in an outage comes with every
+    request. A refusal (4xx) and an error that a peer answered go to the caller and into the record;
+    they are not logged.
     """
-    if _is_ours(error):
+    if isinstance(error, Unavailable):
+        logger.warning(event, reason=error.reason, cause=error.message, **fields)
+    elif _is_ours(error):
         logger.error(event, exc_info=error, **fields)
 
 

@@ -10,7 +10,7 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from interlock.errors import Forbidden, RPCError, UpstreamTimeout
+from interlock.errors import Forbidden, RPCError, Unavailable, UpstreamTimeout
 from interlock.telemetry.logs import (
     LogFormat,
     about_server,
@@ -331,3 +331,14 @@ async def test_what_is_done_for_a_server_names_it_and_no_call(
     (line,) = lines(capsys)
     assert (line["project"], line["server"]) == ("p", "other")
     assert "request_id" not in line
+
+
+def test_what_cannot_be_done_for_now_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info", "json")
+
+    log_failure(get_logger("test"), "api.failed", Unavailable("The database is locked."))
+
+    (line,) = lines(capsys)
+    assert (line["level"], line["reason"]) == ("warning", "unavailable")
+    assert line["cause"] == "The database is locked."
+    assert "exception" not in line
