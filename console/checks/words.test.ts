@@ -82,8 +82,9 @@ function used(): { path: string; key: string }[] {
       if (called === "useTranslation" && first && ts.isStringLiteral(first)) {
         namespaces.push(first.text);
       }
-      if (called !== "t" || !first) return;
-      const own = /ns: "(\w+)"/.exec(second?.getText() ?? "")?.[1];
+      // By convention `common` is the t of that namespace, beside the page's own.
+      if ((called !== "t" && called !== "common") || !first) return;
+      const own = called === "common" ? called : /ns: "(\w+)"/.exec(second?.getText() ?? "")?.[1];
       for (const key of keysOf(first)) {
         const full = key.includes(":")
           ? [key]

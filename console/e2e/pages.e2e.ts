@@ -5,6 +5,14 @@ import { close, complaints, faults, type Look, open, overhang, picture, settled 
 /** The name of each page's pictures, and its address. */
 const PAGES: Record<string, string> = {
   servers: "/p/default/servers",
+  "servers-add": "/p/default/servers?dialog=add",
+  "servers-import": "/p/default/servers?dialog=import",
+  server: "/p/default/servers/sample",
+  "server-logs": "/p/default/servers/sample?tab=logs",
+  "server-setup": "/p/default/servers/sample?tab=setup",
+  connect: "/p/default/connect",
+  keys: "/p/default/keys",
+  "keys-new": "/p/default/keys?dialog=new",
 };
 
 const LOOKS: Record<string, Look> = {
@@ -26,7 +34,10 @@ for (const [look, how] of Object.entries(LOOKS)) {
       await picture(page, `${name}-${look}`);
       const excess = await overhang(page);
       if (excess > 0) found.push(`${name} can be scrolled sideways by ${excess} pixels`);
-      found.push(...(await faults(page)).map((fault) => `${name}: ${fault}`));
+      // Colours differ between the themes; what else axe sees is the same in every language.
+      if (look.startsWith("desk")) {
+        found.push(...(await faults(page)).map((fault) => `${name}: ${fault}`));
+      }
     }
     await page.context().close();
     expect(found).toEqual([]);

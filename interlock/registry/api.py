@@ -109,11 +109,19 @@ def _collection(router: APIRouter, registry: Registry, gate: Gate) -> None:
         server = await registry.add(access.project.id, definition)
         return ServerView.of(server, registry.runner(server))
 
-    @router.post(f"{_SERVERS}/test", dependencies=[Depends(gate.project(Role.OWNER))])
-    async def test_definition(request: Request) -> TrialView:
+    @router.post(f"{_SERVERS}/test")
+    async def test_definition(
+        request: Request,
+        like: str | None = Query(None, description="the server whose secrets `***` stands for"),
+        access: ProjectAccess = Depends(gate.project(Role.OWNER)),
+    ) -> TrialView:
         """Try a server without registering it."""
         body = await json_body(request)
         definition = read_definition({"name": "the server", **body})
+        if like is not None:
+            found = registry.find(access.project.id, like)
+            target = merged_target(found.definition.target, definition.target)
+            definition = replace(definition, target=target)
         return TrialView.of(await registry.test(definition))
 
     @router.post("/projects/{project}/import")

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.console.building import CONSOLE, node_command, node_environment
+from tests.console.building import CONSOLE, built, node_command, node_environment
 from tests.support.processes import free_port, running
 
 DEADLINE = 240  # seconds
@@ -21,6 +21,7 @@ NOT_OURS = ("INTERLOCK_", "CONSOLE_")
 
 def test_the_console_leads_from_the_first_start_to_the_first_records(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
+    built()
     with first_start(tmp_path) as stage:
         done = subprocess.run(
             [

@@ -1,5 +1,5 @@
 /** Who is signed in, and signing in and out. */
-import { type QueryClient, queryOptions } from "@tanstack/react-query";
+import { type QueryClient, queryOptions, useQuery } from "@tanstack/react-query";
 import { ApiError, api, brought, proveWith, type Schemas } from "./client";
 
 export type Me = Schemas["MeView"];
@@ -19,6 +19,12 @@ export const meQuery = queryOptions({
     }
   },
 });
+
+/** Whether the caller may change the project, and not only use it. */
+export function useIsOwner(): boolean {
+  const { data: me } = useQuery(meQuery);
+  return me?.is_admin === true || me?.role === "owner";
+}
 
 /** Signs in, and returns whether a password must be chosen first. */
 export async function signIn(client: QueryClient, email: string, password: string) {

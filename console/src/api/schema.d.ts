@@ -2134,7 +2134,10 @@ export interface operations {
     };
     test_definition_api_v1_projects__project__servers_test_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description the server whose secrets `***` stands for */
+                like?: string | null;
+            };
             header?: never;
             path: {
                 project: string;

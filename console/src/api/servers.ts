@@ -5,11 +5,17 @@ import { api, brought, type Schemas } from "./client";
 export type Server = Schemas["ServerView"];
 export type ServerStatus = Server["status"];
 
+/** Servers that are about to be deleted, and are shown no more. */
+export const leaving = new Set<string>();
+
 export const serversQuery = (project: string) =>
   queryOptions({
-    queryKey: ["project", project, "servers"],
-    queryFn: () =>
-      brought(api.GET("/api/v1/projects/{project}/servers", { params: { path: { project } } })),
+    queryKey: ["project", project, "servers", "list"],
+    queryFn: async () => {
+      const params = { path: { project } };
+      const found = await brought(api.GET("/api/v1/projects/{project}/servers", { params }));
+      return found.filter((server) => !leaving.has(server.id));
+    },
   });
 
 export type Tool = {

@@ -9,7 +9,10 @@ import {
 } from "@tanstack/react-router";
 import { meQuery } from "@/api/me";
 import { projectsQuery } from "@/api/projects";
+import { connectSearch } from "@/features/connect/search";
 import { entranceSearch } from "@/features/entrance/search";
+import { keysSearch } from "@/features/keys/search";
+import { serverSearch, serversSearch } from "@/features/servers/search";
 import { Lost, Troubled } from "./fallbacks";
 import { lastProject } from "./lastProject";
 import { Root } from "./Root";
@@ -68,13 +71,35 @@ const project = createRoute({
 const servers = createRoute({
   getParentRoute: () => project,
   path: "/servers",
+  validateSearch: serversSearch,
   component: lazyRouteComponent(() => import("@/features/servers/ServersPage"), "ServersPage"),
+});
+
+const server = createRoute({
+  getParentRoute: () => project,
+  path: "/servers/$server",
+  validateSearch: serverSearch,
+  component: lazyRouteComponent(() => import("@/features/servers/ServerPage"), "ServerPage"),
+});
+
+const connect = createRoute({
+  getParentRoute: () => project,
+  path: "/connect",
+  validateSearch: connectSearch,
+  component: lazyRouteComponent(() => import("@/features/connect/ConnectPage"), "ConnectPage"),
+});
+
+const keys = createRoute({
+  getParentRoute: () => project,
+  path: "/keys",
+  validateSearch: keysSearch,
+  component: lazyRouteComponent(() => import("@/features/keys/KeysPage"), "KeysPage"),
 });
 
 const routeTree = root.addChildren([
   login,
   welcome,
-  inside.addChildren([start, project.addChildren([servers])]),
+  inside.addChildren([start, project.addChildren([servers, server, connect, keys])]),
 ]);
 
 export function makeRouter(client: QueryClient) {

@@ -30,6 +30,8 @@ export type Column<Row> = {
   by?: (row: Row) => string | number;
   /** `wide` columns are left out on phones, `number` ones are flush right. */
   kind?: "number" | "wide" | "wide-number";
+  /** Its header is only read out, as that of a column of buttons. */
+  isSilent?: boolean;
   className?: string;
 };
 
@@ -120,7 +122,7 @@ export function DataTable<Row extends object>({
                       {direction === "desc" && <ArrowDown aria-hidden className="size-3" />}
                     </button>
                   ) : (
-                    column.header
+                    <span className={column.isSilent ? "sr-only" : undefined}>{column.header}</span>
                   )}
                 </th>
               );

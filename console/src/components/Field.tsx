@@ -7,7 +7,7 @@ import { useTranslation } from "react-i18next";
 import { cx } from "./cx";
 
 const control =
-  "w-full min-w-0 rounded-md border border-line-strong/60 bg-surface px-2.5 text-base text-ink transition-colors hover:border-line-strong focus-visible:border-accent focus-visible:outline-offset-0 aria-invalid:border-bad max-sm:text-[1rem]";
+  "min-w-0 rounded-md border border-line-strong/60 bg-surface px-2.5 text-base text-ink transition-colors hover:border-line-strong focus-visible:border-accent focus-visible:outline-offset-0 aria-invalid:border-bad max-sm:text-[1rem]";
 
 type Tied = { id: string; describedBy?: string; isInvalid: boolean };
 const Tie = createContext<Tied | null>(null);
@@ -55,12 +55,16 @@ export function useTied() {
 }
 
 export function Input({ className, ...rest }: ComponentProps<"input">) {
-  return <input {...useTied()} {...rest} className={cx(control, "h-8", className)} />;
+  return <input {...useTied()} {...rest} className={cx(control, "h-8 w-full", className)} />;
 }
 
 export function Textarea({ className, ...rest }: ComponentProps<"textarea">) {
   return (
-    <textarea {...useTied()} {...rest} className={cx(control, "min-h-16 py-1.5", className)} />
+    <textarea
+      {...useTied()}
+      {...rest}
+      className={cx(control, "min-h-16 w-full py-1.5", className)}
+    />
   );
 }
 
@@ -97,7 +101,7 @@ export function Select({ value, onChange, options, label, className, placeholder
         className={cx(
           control,
           "flex h-8 items-center justify-between gap-2 text-left data-placeholder:text-muted",
-          className,
+          className ?? "w-full",
         )}
       >
         <span className="truncate">

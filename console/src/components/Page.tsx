@@ -44,7 +44,12 @@ type CardProps = {
 
 export function Card({ title, actions, className, children }: CardProps) {
   return (
-    <section className={cx("min-w-0 overflow-hidden rounded-lg border bg-surface shadow-raised", className)}>
+    <section
+      className={cx(
+        "min-w-0 overflow-hidden rounded-lg border bg-surface shadow-raised",
+        className,
+      )}
+    >
       {(title || actions) && (
         <div className="flex min-h-11 items-center justify-between gap-3 border-b px-4 py-1.5">
           <h2 className="font-semibold text-base">{title}</h2>

@@ -16,7 +16,7 @@ export function Tabs({ value, onChange, tabs, label, children }: Props) {
     <RadixTabs.Root value={value} onValueChange={onChange} className="min-w-0">
       <RadixTabs.List
         aria-label={label}
-        className="-mx-1 flex gap-1 overflow-x-auto border-b px-1 [scrollbar-width:none]"
+        className="flex gap-1 overflow-x-auto border-b [scrollbar-width:none]"
       >
         {tabs.map((tab) => (
           <RadixTabs.Trigger

@@ -1,11 +1,12 @@
 /** The palette: go anywhere, open any server or tool, by a few letters. */
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { CornerDownLeft, FolderKanban, type LucideIcon, Moon, Search } from "lucide-react";
+import { CornerDownLeft, FolderKanban, type LucideIcon, Moon, Search, Server } from "lucide-react";
 import { Dialog as RadixDialog } from "radix-ui";
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { projectsQuery } from "@/api/projects";
+import { serversQuery } from "@/api/servers";
 import { cx } from "@/components/cx";
 import { chooseTheme, useTheme } from "@/components/theme";
 import { PROJECT_PLACES } from "./places";
@@ -117,6 +118,7 @@ function useCommands(): Command[] {
   const project = useProject();
   const navigate = useNavigate();
   const { isDark } = useTheme();
+  const { data: servers = [] } = useQuery(serversQuery(project));
   const { data: projects = [] } = useQuery(projectsQuery);
   return [
     ...PROJECT_PLACES.map(({ to, word, icon }) => ({
@@ -133,6 +135,17 @@ function useCommands(): Command[] {
       icon: Moon,
       run: () => chooseTheme(isDark ? "light" : "dark"),
     },
+    ...servers.map((server) => ({
+      id: `server ${server.id}`,
+      label: server.name,
+      kind: t("kinds.server"),
+      icon: Server,
+      run: () =>
+        navigate({
+          to: "/p/$project/servers/$server",
+          params: { project, server: server.name },
+        }),
+    })),
     ...projects
       .filter((each) => each.name !== project)
       .map((each) => ({

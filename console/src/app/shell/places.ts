@@ -1,8 +1,10 @@
 /** The places that the navigation and the palette lead to. */
-import { type LucideIcon, Server } from "lucide-react";
+import { KeyRound, type LucideIcon, Plug, Server } from "lucide-react";
 
 export const PROJECT_PLACES = [
   { to: "/p/$project/servers", word: "servers", icon: Server },
+  { to: "/p/$project/connect", word: "connect", icon: Plug },
+  { to: "/p/$project/keys", word: "keys", icon: KeyRound },
 ] as const satisfies readonly Place[];
 
 type Place = { to: string; word: string; icon: LucideIcon };
