@@ -30,7 +30,7 @@ export default defineConfig({
   resolve: { alias: { "@": join(import.meta.dirname, "src") } },
   html: { cspNonce: "__NONCE__" },
   build: {
-    target: "es2023",
+    target: "es2024",
     manifest: true,
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

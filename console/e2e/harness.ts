@@ -11,6 +11,7 @@ export type Stage = {
   password: string;
   key: string;
   chromium: string;
+  python: string;
   servers: Record<string, Record<string, unknown>>;
   images: string;
 };

@@ -1,4 +1,5 @@
 /** A person's first quarter of an hour, from the one-time password to the first records. */
+import { execFileSync } from "node:child_process";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { CHOSEN_PASSWORD, close, complaints, keepLogin, open, stage } from "./harness";
@@ -39,7 +40,195 @@ test("the one-time password opens the choice of one's own, and that the console"
   await keepLogin(page);
 });
 
+test("servers pasted as JSON are shown before anything changes, and then run", async () => {
+  await page.goto("/p/default/servers");
+  await page.getByRole("button", { name: "Import JSON" }).click();
+  const broken = { command: 7 };
+  const config = { mcpServers: { ...stage.servers, broken } };
+  await page.getByLabel("Configuration").fill(JSON.stringify(config));
+  await page.getByRole("button", { name: "Preview" }).click();
+  const preview = page.getByRole("region", { name: "Preview" });
+  await preview.getByText("modern", { exact: true }).waitFor();
+  expect(await preview.getByText("New").count()).toBe(2);
+  expect(await preview.getByText("Fault").count()).toBe(1);
+  await page.getByRole("button", { name: "Import 2 servers" }).click();
+  await preview.getByText("Added").first().waitFor();
+  await page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
+  // The status comes by itself, as the gateway tells of it.
+  await page.locator("tr", { hasText: "modern" }).locator("[data-status=ok]").waitFor();
+  await page.locator("tr", { hasText: "legacy" }).locator("[data-status=ok]").waitFor();
+});
+
+test("a server is tried before it is saved, and what is wrong is said", async () => {
+  await page.getByRole("button", { name: "Add server" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("button", { name: "Add server" }).click();
+  await dialog.getByText("Give the server a name.").waitFor();
+  await dialog.getByLabel("Name", { exact: true }).fill("spare");
+  await dialog.getByLabel("Command").fill("no-such-program --at all");
+  await dialog.getByLabel("Arguments").focus();
+  expect(await dialog.getByLabel("Arguments").inputValue()).toBe("--at\nall");
+  await dialog.getByRole("button", { name: "Test connection" }).click();
+  await dialog.getByText("The connection failed").waitFor();
+  const { command, args } = stage.servers.modern as { command: string; args: string[] };
+  await dialog.getByLabel("Command").fill(command);
+  await dialog.getByLabel("Arguments").fill(args.join("\n"));
+  await dialog.getByRole("button", { name: "Test connection" }).click();
+  await dialog.getByText("It works").waitFor();
+  await dialog.getByRole("button", { name: "Add server" }).click();
+  await page.getByRole("link", { name: "spare" }).waitFor();
+});
+
+test("deleting names what is lost, and can be taken back", async () => {
+  await page.getByRole("button", { name: "Actions for spare" }).click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  const question = page.getByRole("alertdialog");
+  expect(await question.textContent()).toContain("spare");
+  await question.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("link", { name: "spare" }).waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByRole("link", { name: "spare" }).waitFor();
+});
+
+test("disabling shows at once, and its undo enables again", async () => {
+  await page.getByRole("button", { name: "Actions for spare" }).click();
+  await page.getByRole("menuitem", { name: "Disable" }).click();
+  await page.locator("tr", { hasText: "spare" }).locator("[data-status=disabled]").waitFor();
+  await page.getByRole("button", { name: "Undo" }).last().click();
+  await page.locator("tr", { hasText: "spare" }).locator("[data-status=ok]").waitFor();
+});
+
+test("the palette leads anywhere by the keyboard alone", async () => {
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("sample__add");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Playground" }).waitFor();
+  expect(new URL(page.url()).searchParams.get("tool")).toBe("sample__add");
+});
+
+test("a tool is called with the form, and its data is held against its schema", async () => {
+  const run = page.getByRole("button", { name: "Run", exact: true });
+  expect(await run.getAttribute("aria-disabled")).toBe("true");
+  await page.getByLabel("a", { exact: true }).fill("19");
+  await page.getByLabel("b", { exact: true }).fill("23");
+  await run.click();
+  await page.getByText("Succeeded").first().waitFor();
+  await page.getByText("Fits its schema").waitFor();
+  expect(await page.getByRole("region", { name: "Structured data" }).textContent()).toContain("42");
+});
+
+test("what a server asks is answered where the call was made, in both eras", async () => {
+  for (const server of ["modern", "legacy"]) {
+    await page.goto(`/p/default/playground?tool=${server}__ask_first`);
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await page.getByText("What is your name?").waitFor();
+    await page.getByLabel("Name").fill("Ada");
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByText("Succeeded").first().waitFor();
+    await page.getByText("Ada").first().waitFor();
+  }
+});
+
+test("progress and logs show, and the raw messages of both sides", async () => {
+  await page.goto("/p/default/playground?tool=modern__logging&view=raw");
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await page.getByText("Succeeded").first().waitFor();
+  await page.getByText(/lines? of the server's log/).waitFor();
+  const sent = page.getByRole("region", { name: "Sent" });
+  expect(await sent.textContent()).toContain('"method": "tools/call"');
+  expect(await page.getByRole("region", { name: "Received" }).count()).toBeGreaterThan(1);
+});
+
+test("a call that hangs is cancelled", async () => {
+  await page.goto("/p/default/playground?tool=modern__hang&mode=json");
+  await page.getByRole("textbox", { name: "Arguments" }).fill('{ "tag": "from the console" }');
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await page.getByText("1 / 2").waitFor();
+  await page.getByRole("button", { name: "Cancel", exact: true }).click();
+  await page.getByText("The call was cancelled").waitFor();
+  const recent = page.getByRole("table", { name: "Recent calls" });
+  expect(await recent.getByText("Cancelled").count()).toBe(1);
+});
+
+test("the official SDK connects with exactly the text of the page", async () => {
+  await page.goto("/p/default/connect?client=python-sdk");
+  await page.getByRole("button", { name: "Make a key for Python SDK" }).click();
+  await page.getByText("It is shown only now").waitFor();
+  await page.getByRole("button", { name: "Copy the text" }).click();
+  const text = await page.evaluate(() => navigator.clipboard.readText());
+  expect(text).toContain("ilk_");
+  const listed = execFileSync(stage.python, ["-c", text], { encoding: "utf8", timeout: 60_000 });
+  expect(listed).toContain("sample__add");
+});
+
+test("the call is in the records, with where its time went", async () => {
+  await page.goto("/p/default/records?tool=sample__add");
+  await page.getByRole("list", { name: "Records" }).getByRole("button").first().click();
+  const drawer = page.getByRole("dialog");
+  await drawer.getByText("Where the time went").waitFor();
+  await drawer.getByText("Interlock console").waitFor();
+  expect(new URL(page.url()).searchParams.get("record")).toMatch(/\w+/);
+  await page.goto("/p/default/records");
+  await page.getByText("Python SDK").first().waitFor();
+});
+
+test("a key is shown once, and refused once it is revoked", async () => {
+  await page.goto("/p/default/keys?dialog=new");
+  await page.getByLabel("Name", { exact: true }).fill("a short life");
+  await page.getByRole("button", { name: "Make key" }).click();
+  const shown = page.getByRole("region", { name: "The key" });
+  const secret = (await shown.textContent())?.trim() ?? "";
+  const ask = () =>
+    fetch(`${stage.address}/api/v1/projects`, { headers: { authorization: `Bearer ${secret}` } });
+  expect((await ask()).status).toBe(200);
+  await page.getByRole("button", { name: "I have copied it" }).click();
+  await page
+    .locator("tr", { hasText: "a short life" })
+    .getByRole("button", { name: "Revoke" })
+    .click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Revoke" }).click();
+  await page.getByText("a short life was revoked.").first().waitFor();
+  expect((await ask()).status).toBe(401);
+});
+
+test("a server that dies is shown, and shown again when it has recovered", async () => {
+  await page.goto("/p/default/servers/legacy");
+  await page.locator("[data-status=ok]").waitFor();
+  const before = Number(await restartsOf(page));
+  await callTool("legacy__end_session");
+  await expect
+    .poll(async () => Number(await restartsOf(page)), { timeout: 30_000 })
+    .toBeGreaterThan(before);
+  await page.locator("[data-status=ok]").waitFor();
+});
+
 test("nothing was refused by the policy, and no script failed", () => {
   // The browser itself reports the answers 401 to a stranger and to a wrong password.
   expect(complaints.filter((line) => !line.includes("status of 401"))).toEqual([]);
 });
+
+/** How often the page says that the server was started again. */
+function restartsOf(shown: Page): Promise<string | null> {
+  return shown.locator("dt", { hasText: "Restarts" }).locator("xpath=../dd").textContent();
+}
+
+/** Calls a tool as another client does, whatever comes of it. */
+async function callTool(name: string): Promise<void> {
+  const meta = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+  };
+  const params = { name, arguments: {}, _meta: meta };
+  await fetch(`${stage.address}/mcp/default`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${stage.key}`,
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+      "mcp-protocol-version": "2026-07-28",
+      "mcp-method": "tools/call",
+      "mcp-name": name,
+    },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params }),
+  });
+}

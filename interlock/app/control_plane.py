@@ -13,6 +13,7 @@ from interlock.app.data_plane import DataPlane
 from interlock.app.ground import Ground
 from interlock.app.live import News
 from interlock.app.metrics import GatewayMetrics
+from interlock.app.playground import Playground
 from interlock.app.readiness import Readiness
 from interlock.app.strict_body import StrictBody
 from interlock.audit import api as audit_api
@@ -68,10 +69,14 @@ def control_plane(settings: Settings, parts: Parts, bulletin: Bulletin | None) -
     control = StrictBody(control, settings.gateway.max_body)
     recorded = rest_records.RESTRecords(control, plane.ledger, parts.project.name)
     console = open_console()
+    playground = Playground(gate, plane.endpoints.http)
 
     async def rest(scope: Scope, receive: Receive, send: Send) -> None:
         if console is not None and console.serves(scope):
             await console(scope, receive, send)
+            return
+        if playground.serves(scope):
+            await playground(scope, receive, send)
             return
         is_recorded = scope["type"] == "http" and rest_records.is_recorded(scope)
         await (recorded if is_recorded else control)(scope, receive, send)

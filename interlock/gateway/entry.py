@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from interlock.errors import NotFound, Unauthenticated
 from interlock.gateway.call import Trace
@@ -19,6 +20,9 @@ from interlock.protocol.json import JSONObject, as_object
 from interlock.telemetry.logs import lines_belong_to
 from interlock.telemetry.request_ids import new_request_id
 from interlock.telemetry.spans import context_of
+
+# Where a scope keeps a caller whom another door has identified; no request can bring that.
+CALLER: Final = "interlock.caller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,8 @@ class Entry:
         project = self.table().find(project_name)
         trace.project = project.name if project is not None else project_name
         trace.found = (project.name if project is not None else "", "", "")
-        trace.principal = principal = self._principal(headers, project)
+        known: Principal | None = scope.get(CALLER)
+        trace.principal = principal = known or self._principal(headers, project)
         if project is None or not principal.sees(project.id):
             # The same words whether it is missing or hidden.
             project = RouteTable().project(project_name)

@@ -15,6 +15,7 @@ from tests.support.processes import free_port, running
 
 DEADLINE = 240  # seconds
 INTERLOCK = str(Path(sys.executable).with_name("interlock"))
+EVERYTHING = str(Path(__file__).parents[1] / "matrix" / "everything_server.py")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NOT_OURS = ("INTERLOCK_", "CONSOLE_")
 
@@ -61,9 +62,15 @@ def first_start(folder: Path) -> Iterator[dict[str, Any]]:
             "password": told["first"]["admin_password"],
             "key": told["first"]["api_key"],
             "chromium": browser(),
-            "servers": {},
+            "python": sys.executable,
+            "servers": {era: everything(era) for era in ("modern", "legacy")},
             "images": os.environ.get("CONSOLE_IMAGES", ""),
         }
+
+
+def everything(era: str) -> dict[str, Any]:
+    """Define a server that asks, logs, hangs and dies, in one era."""
+    return {"command": sys.executable, "args": [EVERYTHING, "--stdio", "--era", era]}
 
 
 def browser() -> str:

@@ -12,6 +12,8 @@ import { projectsQuery } from "@/api/projects";
 import { connectSearch } from "@/features/connect/search";
 import { entranceSearch } from "@/features/entrance/search";
 import { keysSearch } from "@/features/keys/search";
+import { playgroundSearch } from "@/features/playground/search";
+import { recordsSearch } from "@/features/records/search";
 import { serverSearch, serversSearch } from "@/features/servers/search";
 import { Lost, Troubled } from "./fallbacks";
 import { lastProject } from "./lastProject";
@@ -96,10 +98,30 @@ const keys = createRoute({
   component: lazyRouteComponent(() => import("@/features/keys/KeysPage"), "KeysPage"),
 });
 
+const playground = createRoute({
+  getParentRoute: () => project,
+  path: "/playground",
+  validateSearch: playgroundSearch,
+  component: lazyRouteComponent(
+    () => import("@/features/playground/PlaygroundPage"),
+    "PlaygroundPage",
+  ),
+});
+
+const records = createRoute({
+  getParentRoute: () => project,
+  path: "/records",
+  validateSearch: recordsSearch,
+  component: lazyRouteComponent(() => import("@/features/records/RecordsPage"), "RecordsPage"),
+});
+
 const routeTree = root.addChildren([
   login,
   welcome,
-  inside.addChildren([start, project.addChildren([servers, server, connect, keys])]),
+  inside.addChildren([
+    start,
+    project.addChildren([servers, server, playground, records, connect, keys]),
+  ]),
 ]);
 
 export function makeRouter(client: QueryClient) {

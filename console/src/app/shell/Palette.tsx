@@ -1,12 +1,20 @@
 /** The palette: go anywhere, open any server or tool, by a few letters. */
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { CornerDownLeft, FolderKanban, type LucideIcon, Moon, Search, Server } from "lucide-react";
+import {
+  CornerDownLeft,
+  FolderKanban,
+  type LucideIcon,
+  Moon,
+  Search,
+  Server,
+  Wrench,
+} from "lucide-react";
 import { Dialog as RadixDialog } from "radix-ui";
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { projectsQuery } from "@/api/projects";
-import { serversQuery } from "@/api/servers";
+import { serversQuery, toolsQuery } from "@/api/servers";
 import { cx } from "@/components/cx";
 import { chooseTheme, useTheme } from "@/components/theme";
 import { PROJECT_PLACES } from "./places";
@@ -119,6 +127,7 @@ function useCommands(): Command[] {
   const navigate = useNavigate();
   const { isDark } = useTheme();
   const { data: servers = [] } = useQuery(serversQuery(project));
+  const { data: tools = [] } = useQuery(toolsQuery(project));
   const { data: projects = [] } = useQuery(projectsQuery);
   return [
     ...PROJECT_PLACES.map(({ to, word, icon }) => ({
@@ -144,6 +153,18 @@ function useCommands(): Command[] {
         navigate({
           to: "/p/$project/servers/$server",
           params: { project, server: server.name },
+        }),
+    })),
+    ...tools.map((tool) => ({
+      id: `tool ${tool.exposed_name}`,
+      label: tool.exposed_name,
+      kind: t("kinds.tool"),
+      icon: Wrench,
+      run: () =>
+        navigate({
+          to: "/p/$project/playground",
+          params: { project },
+          search: { tool: tool.exposed_name },
         }),
     })),
     ...projects

@@ -1,11 +1,13 @@
 /** What a server offers: its tools, resources and prompts. */
 import { queryOptions, useQuery } from "@tanstack/react-query";
-import { ChevronRight, FileText, MessageSquareText, Wrench } from "lucide-react";
+import { Link } from "@tanstack/react-router";
+import { ChevronRight, FileText, MessageSquareText, SquareTerminal, Wrench } from "lucide-react";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { api, brought } from "@/api/client";
 import type { Server, Tool } from "@/api/servers";
 import { Badge } from "@/components/Badge";
+import { buttonStyle } from "@/components/Button";
 import { Code, CopyButton } from "@/components/Copy";
 import { Card, Empty, Failure, SkeletonRows } from "@/components/Page";
 
@@ -62,6 +64,15 @@ export function ServerTools({ project, server }: Props) {
               <span className="text-muted">{t("exposedAs")}</span>
               <code className="font-mono">{tool.exposed_name}</code>
               <CopyButton text={tool.exposed_name} />
+              <Link
+                to="/p/$project/playground"
+                params={{ project }}
+                search={{ tool: tool.exposed_name }}
+                className={buttonStyle({ size: "sm" })}
+              >
+                <SquareTerminal aria-hidden className="size-3.5" />
+                {t("tryIt")}
+              </Link>
             </div>
             <Code
               label={t("schemaOf", { name: tool.name })}
