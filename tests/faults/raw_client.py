@@ -49,10 +49,10 @@ class RawClient:
         """
         try:
             async with asyncio.timeout(SECONDS):
-                found = (await self.reader.readuntil(b"\r\n\r\n")).lower()
+                found = await self.reader.readuntil(b"\r\n\r\n")
                 length = 0
                 for line in found.split(b"\r\n"):
-                    if line.startswith(b"content-length:"):
+                    if line.lower().startswith(b"content-length:"):
                         length = int(line.partition(b":")[2])
                 body = await self.reader.readexactly(length)
         except (asyncio.IncompleteReadError, ConnectionError):
