@@ -4,7 +4,6 @@ Source: 2026-07-28 and 2025-11-25, basic/transports.
 """
 
 import asyncio
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from interlock.errors import BadInput, BadMessage, InterlockError
@@ -12,6 +11,7 @@ from interlock.gateway.call import Trace
 from interlock.gateway.clients import ClientSession
 from interlock.gateway.entry import Arrival, Entry
 from interlock.gateway.handover import SESSION_HEADER, Handover
+from interlock.gateway.held import HeldGet, HeldListen, HeldStream, part_of
 from interlock.gateway.http import (
     JSON_TYPE,
     SSE_HEADERS,
@@ -36,7 +36,7 @@ from interlock.gateway.modern import ModernClients, ModernRequest, is_modern
 from interlock.gateway.passing import OWNER
 from interlock.gateway.quiet import CLOSE, HOLD, Hold
 from interlock.gateway.relay import ProcessLost
-from interlock.gateway.streams import Stream, StreamEvent
+from interlock.gateway.streams import Stream
 from interlock.policy.rate_limit import RateLimited
 from interlock.protocol import jsonrpc
 from interlock.protocol.sse import KEEP_ALIVE, encode
@@ -199,7 +199,7 @@ class StreamableHTTP:
             raise NotAcceptable("Changes are told by a stream of events; accept text/event-stream.")
         found = self._modern.listen(request, stream, arrival.trace)
         if isinstance(found, Listen):
-            held = _HeldListen(stream, 0, arrival.trace, self._entry, self._modern, found)
+            held = HeldListen(stream, 0, arrival.trace, self._entry, self._modern, found)
             await self._leave_open(scope, arrival, held, receive, send)
             return True
         arrival.trace.http_status = found
@@ -319,11 +319,11 @@ class StreamableHTTP:
         stream, after = session.standalone, session.standalone.delivered
         if last_event is not None:
             stream, after = session.find_stream(last_event)
-        held = _HeldGet(stream, after, arrival.trace, self._entry, session)
+        held = HeldGet(stream, after, arrival.trace, self._entry, session)
         await self._leave_open(scope, arrival, held, receive, send)
 
     async def _leave_open(
-        self, scope: Scope, arrival: Arrival, held: "_Held", receive: Receive, send: Send
+        self, scope: Scope, arrival: Arrival, held: HeldStream, receive: Receive, send: Send
     ) -> None:
         """Let the connection follow a stream by itself; where it cannot, follow it here."""
         hold: Hold | None = scope.get(HOLD)
@@ -413,7 +413,7 @@ class StreamableHTTP:
             if event is None:
                 await send_part(send, KEEP_ALIVE)
                 continue
-            await send_part(send, _part(trace, stream, event))
+            await send_part(send, part_of(trace, stream, event))
         await send({"type": "http.response.body", "body": b""})
 
     async def _begin(self, arrival: Arrival, send: Send, extra: HeaderList) -> None:
@@ -426,52 +426,3 @@ class StreamableHTTP:
 def _headers(arrival: Arrival, extra: dict[str, str]) -> list[tuple[bytes, bytes]]:
     own = {"x-request-id": arrival.trace.request_id, **extra}
     return [(name.encode(), value.encode()) for name, value in own.items()]
-
-
-def _part(trace: Trace, stream: Stream, event: StreamEvent) -> bytes:
-    trace.response_bytes += len(event.data)
-    event_id = f"{stream.id}-{event.number}" if stream.id else None
-    return encode(event.data, event="message", event_id=event_id)
-
-
-@dataclass(slots=True)
-class _Held:
-    """A stream that is the only answer of its request."""
-
-    stream: Stream
-    after: int
-    trace: Trace
-    entry: Entry
-
-    def part(self, event: StreamEvent, /) -> bytes:
-        return _part(self.trace, self.stream, event)
-
-    def over(self, *, is_complete: bool) -> None:
-        """Write the record."""
-        self.entry.close(self.trace)
-
-
-@dataclass(slots=True)
-class _HeldGet(_Held):
-    """A stream of a session that a GET follows."""
-
-    session: ClientSession
-
-    def over(self, *, is_complete: bool) -> None:
-        self.session.touch()
-        self.entry.close(self.trace)
-
-
-@dataclass(slots=True)
-class _HeldListen(_Held):
-    """A stream of changes that a client of the modern era asked for."""
-
-    clients: ModernClients
-    listen: Listen
-
-    def over(self, *, is_complete: bool) -> None:
-        if not is_complete:
-            # Closing the connection is how a modern client cancels its request.
-            self.trace.outcome = "cancelled"
-        self.clients.leave(self.listen)
-        self.entry.close(self.trace)
