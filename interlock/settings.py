@@ -36,7 +36,7 @@ class GatewaySettings(_Section):
         default=10.0, gt=0, description="seconds until headers are complete"
     )
     body_timeout: float = Field(
-        default=30.0, gt=0, description="seconds without progress of a body"
+        default=30.0, gt=0, description="seconds without progress of a body, or of its reader"
     )
     page_size: int = Field(default=1000, ge=1, description="items of one page of a list")
     session_idle: float = Field(
