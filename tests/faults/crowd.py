@@ -3,7 +3,7 @@
 import asyncio
 import resource
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -43,24 +43,31 @@ async def all_of(count: int, work: Callable[[int], Awaitable[T]]) -> list[T]:
         async with turn, asyncio.timeout(SECONDS):
             return await work(number)
 
-    return await asyncio.gather(*(one(number) for number in range(count)))
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(number)) for number in range(count)]
+    return [task.result() for task in tasks]
 
 
 @asynccontextmanager
-async def crowd(on: Stage, count: int, first: bytes = b"") -> AsyncIterator[list[socket.socket]]:
-    """Open so many connections, and send these bytes on each."""
+async def crowd(
+    on: Stage, firsts: Sequence[bytes], *, are_answered: bool = False
+) -> AsyncIterator[list[socket.socket]]:
+    """Open a connection for each of `firsts`, send these bytes there, and read the head of a 200."""
     loop, port = asyncio.get_running_loop(), int(on.gateway.address.rpartition(":")[2])
     with ExitStack() as stack:
 
-        async def connected(_: int) -> socket.socket:
+        async def connected(number: int) -> socket.socket:
             connection = stack.enter_context(socket.socket())
             connection.setblocking(False)
             await loop.sock_connect(connection, ("127.0.0.1", port))
-            if first:
-                await loop.sock_sendall(connection, first)
+            if firsts[number]:
+                await loop.sock_sendall(connection, firsts[number])
+            if are_answered:
+                answer = await heard(connection, b"\r\n\r\n")
+                assert answer.startswith(b"HTTP/1.1 200"), answer
             return connection
 
-        yield await all_of(count, connected)
+        yield await all_of(len(firsts), connected)
 
 
 async def heard(connection: socket.socket, mark: bytes) -> bytes:

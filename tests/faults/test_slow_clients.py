@@ -68,10 +68,10 @@ async def test_slow_clients_are_let_go_at_their_deadlines_and_a_good_one_hardly_
         files, before, calm = open_files(on), on.resident(), time.monotonic()
         async with AsyncExitStack() as stack:
             start = time.monotonic()
-            silent = await stack.enter_async_context(crowd(on, share))
-            dripping = await stack.enter_async_context(crowd(on, share, begun))
-            stalling = await stack.enter_async_context(crowd(on, share, with_body))
-            moving = await stack.enter_async_context(crowd(on, share, with_body))
+            silent = await stack.enter_async_context(crowd(on, [b""] * share))
+            dripping = await stack.enter_async_context(crowd(on, [begun] * share))
+            stalling = await stack.enter_async_context(crowd(on, [with_body] * share))
+            moving = await stack.enter_async_context(crowd(on, [with_body] * share))
             await until(lambda: open_files(on) - files >= CLIENTS)
             opened = time.monotonic()
             cost = (on.resident() - before) / CLIENTS
