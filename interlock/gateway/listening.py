@@ -206,6 +206,9 @@ class Listen:
     def finish(self) -> None:
         """End the stream with the result that says it ended well."""
         if not self.to.ended:
+            if self.work is not None:
+                # Whoever takes the stream back waits for that.
+                self.work.cancel()
             result: JSONObject = {"resultType": "complete", "_meta": self.ear.meta}
             self.to.send(jsonrpc.result(self.ear.tag, result))
             self.to.end()

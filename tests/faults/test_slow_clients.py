@@ -3,15 +3,16 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, suppress
 
 import pytest
 
 from tests.faults.crowd import crowd, fewer_files, heard, open_files, room_for, small_buffer
 from tests.faults.raw_client import head
-from tests.faults.stage import IS_FULL, MIB, Stage, bad, neighbour, percentile, stage, until
+from tests.faults.stage import IS_FULL, MIB, Stage, attached, bad, neighbour, percentile, until
 from tests.requirements.puppet import Puppet, serving
+from tests.support.workers import Processes, processes
 from tests.upstreams.fakes import HTTPRequest
 
 HEADERS, BODY = (10.0, 30.0) if IS_FULL else (2.0, 4.0)  # seconds
@@ -25,15 +26,17 @@ PATH = "/mcp/default/good"
 
 
 @pytest.fixture(scope="module")
-def settings() -> dict[str, str]:
+def slow_gateway() -> Iterator[Processes]:
     room_for(CLIENTS)
     prefix = "INTERLOCK_GATEWAY__"
-    return {f"{prefix}HEADER_TIMEOUT": str(HEADERS), f"{prefix}BODY_TIMEOUT": str(BODY)}
+    deadlines = {f"{prefix}HEADER_TIMEOUT": str(HEADERS), f"{prefix}BODY_TIMEOUT": str(BODY)}
+    with processes(1, {"mcpServers": {"good": bad(), "bad": bad()}}, **deadlines) as running:
+        yield running
 
 
 @pytest.fixture
-async def slow(settings: dict[str, str]) -> AsyncIterator[Stage]:
-    async with stage({"good": bad(), "bad": bad()}, **settings) as running:
+async def slow(slow_gateway: Processes) -> AsyncIterator[Stage]:
+    async with attached(slow_gateway, "good", "bad") as running:
         yield running
 
 
