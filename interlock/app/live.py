@@ -1,10 +1,9 @@
 """Live updates of the console: which kinds of things changed in a project, as a stream of events."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from typing import Final, Literal, TypeAlias
 
-from interlock.audit.record import Record
 from interlock.audit.writer import RecordWriter
 from interlock.errors import TooMany
 from interlock.protocol.sse import KEEP_ALIVE, encode
@@ -37,8 +36,8 @@ class News:
         registry.on_change = lambda project: self.tell(project, ("servers", "tools"))
         registry.on_log = lambda project: self.tell(project, ("logs",))
 
-        def written(records: Sequence[Record]) -> None:
-            for project in {record.project for record in records}:
+        def written(projects: Iterable[str]) -> None:
+            for project in projects:
                 self.tell(project, ("records",))
 
         writer.on_written = written

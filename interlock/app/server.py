@@ -10,7 +10,7 @@ import uvloop
 
 from interlock.app.door import open_door
 from interlock.app.first_start import FirstStart
-from interlock.app.listening import GatewayServer, uvicorn_config
+from interlock.app.listening import GatewayServer, settle, uvicorn_config
 from interlock.app.program import Program
 from interlock.app.sockets import Doors, bind, doors_of
 from interlock.app.workers import Workers
@@ -71,6 +71,7 @@ async def _serve(
             server = GatewayServer(
                 config_of_port, program, lambda: announce(started), ending, passage
             )
+            settle()
             await server.serve([listening])
     finally:
         await program.close()

@@ -12,7 +12,7 @@ import structlog
 import uvloop
 
 from interlock.app.door import open_door
-from interlock.app.listening import GatewayServer, uvicorn_config
+from interlock.app.listening import GatewayServer, settle, uvicorn_config
 from interlock.app.sockets import doors_of, join
 from interlock.app.worker_program import WorkerProgram
 from interlock.app.workers import READY, read
@@ -59,6 +59,7 @@ async def _serve(number: int, settings: Settings) -> int:
         config = uvicorn_config(settings.gateway, program, passage)
         server = GatewayServer(config, program, _tell_ready, passage=passage)
         async with open_door(program.door, own, settings.gateway):
+            settle()
             await server.serve([listening])
     finally:
         await program.close()

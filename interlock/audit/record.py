@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import attrgetter, le
 from typing import Any, Final, Literal, TypeAlias, TypeGuard
 from urllib.parse import urlsplit, urlunsplit
@@ -37,12 +37,12 @@ _TEXTS: Final = attrgetter(*TEXT_LIMITS)
 _NUMBERS: Final = attrgetter(*_INTEGERS)
 _TIMES: Final = attrgetter(*_DURATIONS)
 
-_RECORD_IDS: Final = SortableIds(length=RECORD_ID_LENGTH)
+_new_id: Final = SortableIds(length=RECORD_ID_LENGTH).new
 
 
 def new_record_id() -> str:
     """Return an id for a record: 26 characters that sort by time."""
-    return _RECORD_IDS.new()
+    return _new_id()
 
 
 def is_record_id(value: Any) -> TypeGuard[str]:
@@ -94,6 +94,61 @@ class Record:
     def __post_init__(self) -> None:
         if self.time.tzinfo is None:
             raise ValueError("The time of a record needs a zone.")
+
+
+@dataclass(slots=True, eq=False)
+class Model:
+    """What the records of equal calls have in common; `row` is what the store made of it."""
+
+    record: Record
+    row: Any = None
+
+
+class Repeat:
+    """The record of a call that went as others like it: its own are but numbers and ids.
+
+    `began` is its moment in seconds since 1970; the others are as in `Record`.
+    """
+
+    __slots__ = (
+        *("began", "id", "model", "queue_ms", "request_bytes", "request_id", "response_bytes"),
+        *("total_ms", "upstream_ms"),
+    )
+
+    def __init__(  # noqa: PLR0913, PLR0917 -- what a call has of its own
+        self,
+        model: Model,
+        began: float,
+        queue_ms: float,
+        upstream_ms: float,
+        total_ms: float,
+        request_bytes: int,
+        response_bytes: int,
+        request_id: str,
+    ) -> None:
+        self.model = model
+        self.began = began
+        self.queue_ms = queue_ms
+        self.upstream_ms = upstream_ms
+        self.total_ms = total_ms
+        self.request_bytes = request_bytes
+        self.response_bytes = response_bytes
+        self.request_id = request_id
+        self.id = _new_id()
+
+    def record(self) -> Record:
+        """Return it written out."""
+        return replace(
+            self.model.record,
+            time=datetime.fromtimestamp(self.began, UTC),
+            queue_ms=self.queue_ms,
+            upstream_ms=self.upstream_ms,
+            total_ms=self.total_ms,
+            request_bytes=self.request_bytes,
+            response_bytes=self.response_bytes,
+            request_id=self.request_id,
+            id=self.id,
+        )
 
 
 def resource_target(uri: str) -> str:

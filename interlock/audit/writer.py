@@ -3,13 +3,13 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Self
 
-from interlock.audit.record import Record
+from interlock.audit.record import Record, Repeat
 from interlock.audit.spool import Spool
 from interlock.audit.store import RecordStore
 from interlock.errors import Unavailable
@@ -37,16 +37,17 @@ class RecordWriter:
     once it answers; an id is stored once, however often it is tried. Where the file has `max_spool`
     bytes, or the disk takes no more, the oldest are lost: this is counted, logged when it begins
     and, with their number, when it is over. Records older than `keep_days` are deleted, little by
-    little, every hour. `on_written` is called with each batch that the database took.
+    little, every hour. `on_written` is called with the names of the projects of each batch that the database took.
     """
 
     def __init__(self, store: RecordStore, settings: AuditSettings, *, spool: Path) -> None:
         self._store = store
         self._settings = settings
         self._spool = Spool(spool, settings.max_spool)
-        self._batch: list[Record] = []
-        self._waiting: deque[Record] = deque()
+        self._batch: list[Record | Repeat] = []
+        self._waiting: deque[Record | Repeat] = deque()
         self._work = asyncio.Event()
+        self._has_work = False  # whether `add` has set it, which it does for the first of many
         self._hurry = asyncio.Event()
         self._flushes: list[asyncio.Future[bool]] = []
         self._pause = settings.flush_interval
@@ -54,7 +55,7 @@ class RecordWriter:
         self._closing = False
         self._closed = False
         self._task: asyncio.Task[None] | None = None
-        self.on_written: Callable[[list[Record]], None] = _no_one
+        self.on_written: Callable[[set[str]], None] = _no_one
         self.lost = 0  # records that neither the database nor the disk took
         self._told = 0  # of these, how many the log knows of
         self._is_losing = False
@@ -81,12 +82,14 @@ class RecordWriter:
         """Whether the last attempt to write failed; the records wait, and none is lost."""
         return self._pause > self._settings.flush_interval
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Record | Repeat) -> None:
         """Take `record`; call it on the event loop. It returns at once."""
         self._waiting.append(record)
         if self._closed or len(self._waiting) > self._settings.max_pending:
             self._spill()
-        self._work.set()
+        if not self._has_work:
+            self._has_work = True
+            self._work.set()
 
     def hurry(self) -> None:
         """Try again at once, where the last attempt failed: the database may be there again."""
@@ -133,6 +136,7 @@ class RecordWriter:
     async def _run(self) -> None:
         while True:
             await self._rest()
+            self._has_work = False
             self._work.clear()
             self._hurry.clear()
             flushes, self._flushes = self._flushes, []
@@ -192,10 +196,12 @@ class RecordWriter:
             await self._store_batch(records)
         self._spool.drop()
 
-    async def _store_batch(self, records: list[Record]) -> None:
+    async def _store_batch(self, records: Sequence[Record | Repeat]) -> None:
         async with asyncio.timeout(WRITE_DEADLINE):
             await self._store.add(records)
-        self.on_written(records)
+        self.on_written(
+            {(each.model.record if isinstance(each, Repeat) else each).project for each in records}
+        )
 
     async def _prune(self) -> None:
         """Delete one small batch of old records, if it is time."""
@@ -214,7 +220,8 @@ class RecordWriter:
         failed for so long that memory is full: then it also slows the callers down.
         """
         size = min(SPILL, self._settings.max_pending, len(self._waiting))
-        records = [self._waiting.popleft() for _ in range(size)]
+        taken = [self._waiting.popleft() for _ in range(size)]
+        records = [each.record() if isinstance(each, Repeat) else each for each in taken]
         try:
             self._spool.append(records)
         except OSError as error:
@@ -236,5 +243,5 @@ async def _either(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
 
 
-def _no_one(_records: list[Record]) -> None:
+def _no_one(_projects: set[str]) -> None:
     """Tell nobody of new records."""

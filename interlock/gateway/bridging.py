@@ -64,7 +64,7 @@ class Bridge:
                 if era is Era.LEGACY:
                     return await self._direct(call, target, params, ())
                 return to_legacy(await self._rounds(call, target, params))
-            return to_modern(await self._parked(call, target, params), call, target.server)
+            return to_modern(await self._parked(call, target, params), call.method, target.server)
         except RPCError as error:
             if call.era is Era.LEGACY:
                 raise
@@ -83,7 +83,9 @@ class Bridge:
         if result.get("resultType") == "input_required":
             asked = as_object(result.get("inputRequests")) or {}
             check_questions(call.method, call.client.capabilities, asked)
-        return result if "resultType" in result else to_modern(result, call, target.server)
+        if "resultType" in result:
+            return result
+        return to_modern(result, call.method, target.server)
 
     async def _rounds(self, call: Call, target: Target, params: JSONObject) -> JSONObject:
         """Make a legacy client's call at a modern server: its questions become requests."""
@@ -291,12 +293,12 @@ def without_modern(params: JSONObject) -> JSONObject:
     return {**legacy, "_meta": kept} if kept else legacy
 
 
-def to_modern(result: JSONObject, call: Call, server: ServerEntry) -> JSONObject:
+def to_modern(result: JSONObject, method: str, server: ServerEntry) -> JSONObject:
     """Return a legacy server's result with what the modern era requires of every result."""
     if result.get("resultType") == "input_required":
         return result
     modern = {"resultType": "complete", **result}
-    if call.method == "resources/read":
+    if method == "resources/read":
         modern.setdefault("ttlMs", 0)
         modern.setdefault("cacheScope", "private")
     if server.catalogue is not None and server.catalogue.facts.info:

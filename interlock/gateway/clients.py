@@ -45,7 +45,7 @@ class ClientSession:
 
     __slots__ = (
         *("__weakref__", "_ask_ids", "_asks", "_stream_ids", "_streams", "calls", "client"),
-        *("id", "log_level"),
+        *("id", "is_closed", "log_level"),
         *("principal", "project", "server", "standalone", "used", "version"),
     )
 
@@ -66,6 +66,7 @@ class ClientSession:
         self.version = version
         self.log_level: str | None = None
         self.used = time.monotonic()
+        self.is_closed = False
         self.standalone = only or Stream(STANDALONE, is_resumable=True, capacity=1000)
         self.calls: dict[jsonrpc.RequestId, UnderWay] = {}
         self._streams: dict[str, Stream] = {}
@@ -172,6 +173,7 @@ class ClientSession:
 
     def close(self) -> None:
         """End all calls and streams."""
+        self.is_closed = True
         for task in self.calls.values():
             task.cancel()
         for stream in (self.standalone, *self._streams.values()):

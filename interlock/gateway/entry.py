@@ -65,7 +65,7 @@ class Entry:
         self.max_body = max_body
         self.table = table
         self._identify = identify
-        self._ledger = ledger
+        self.ledger = ledger
         self._acquaintance = acquaintance
         self.limits = limits
 
@@ -157,11 +157,11 @@ class Entry:
             # A message's own context goes before that of the HTTP request which carries it
             # (OpenTelemetry, semantic conventions for MCP, context propagation).
             trace.context, trace.trace_id = told, told.trace_id
-        self._ledger.begin(trace)
+        self.ledger.begin(trace)
 
     def close(self, trace: Trace) -> None:
         """Write the record of a request that has ended."""
-        self._ledger.close(trace)
+        self.ledger.close(trace)
 
 
 def client_of(scope: Scope) -> str:

@@ -1,32 +1,32 @@
 """One call in the fast lane: from the request that was sent to its server to the bytes of the answer."""
 
 from collections.abc import Callable
-from http import HTTPStatus
-from typing import NamedTuple, Protocol
+from typing import Final, Protocol
 
 from interlock.errors import InterlockError, RPCError, UpstreamFailed
 from interlock.gateway.bridging import modern_error, to_modern
-from interlock.gateway.call import Call, Trace
-from interlock.gateway.heads import Head
+from interlock.gateway.call import Trace
+from interlock.gateway.fast_routes import METHOD, MODERN
+from interlock.gateway.heads import Head, Route
+from interlock.gateway.ledger import Ledger
 from interlock.gateway.modern import http_status
 from interlock.gateway.questions import check_questions
 from interlock.gateway.rewriting import expose_result
 from interlock.gateway.streams import Stream
-from interlock.gateway.table import Target
 from interlock.policy.breaker import Verdict, verdict_of
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject, as_object, dumps
-from interlock.protocol.versions import Era
-from interlock.upstreams.port import Caller, GiveUp, Session, SessionExpired
-from interlock.upstreams.upstream import Place
+from interlock.telemetry.request_ids import new_request_id
+from interlock.upstreams.port import Begun, Caller, SessionExpired
+
+_ABSENT: Final = object()
 
 
 class Lane(Protocol):
-    """The fast lane, as its calls use it."""
+    """The fast lane, as its calls use it; `now` is the clock of traces, in seconds."""
 
-    def now(self) -> float:
-        """Return the time by the clock of traces, in seconds."""
-        ...
+    now: Callable[[], float]
+    ledger: Ledger
 
     def stream_of(self, fast: "FastCall") -> Stream:
         """Return a new stream for what a call brings besides its answer."""
@@ -38,10 +38,6 @@ class Lane(Protocol):
 
     def forget(self, fast: "FastCall") -> None:
         """Let go of a call that is over."""
-        ...
-
-    def close(self, trace: Trace) -> None:
-        """Write the record of a call."""
         ...
 
 
@@ -66,38 +62,48 @@ class Line(Protocol):
         ...
 
 
-class Request(NamedTuple):
-    """How a call came: its connection, its head, all its bytes, and its JSON-RPC id."""
-
-    line: Line
-    head: Head
-    data: bytes
-    id: jsonrpc.RequestId
-
-
 class FastCall:
-    """A call under way. The connection takes it for the cycle of a request that is being answered."""
+    """A call under way. The connection takes it for the cycle of a request that is being answered.
+
+    Of a call that is simply answered nothing is noted but what is here; its `trace` is made where
+    more is to be said of it.
+    """
 
     __slots__ = (
-        *("_data", "_draft", "_give_up", "_is_over", "_lane", "_line", "_place", "_session"),
-        *("_verdict", "call", "disconnected", "head", "id", "keep_alive", "on_over"),
-        *("response_complete", "response_started", "stream", "target"),
+        *("_begun", "_data", "_draft", "_is_over", "_lane", "_line", "_request_bytes", "_sent"),
+        *("_trace", "_verdict", "disconnected", "head", "id", "keep_alive", "on_over"),
+        *("request_id", "response_complete", "response_started", "route", "started", "stream"),
     )
 
-    def __init__(self, lane: Lane, request: "Request", call: Call, target: Target) -> None:
-        self._line, self.head, self._data, self.id = request
-        self.call = call
-        self.target = target
+    def __init__(  # noqa: PLR0913, PLR0917 -- one is made for every call, and a shape for these too would cost as much
+        self,
+        lane: Lane,
+        line: Line,
+        head: Head,
+        route: Route,
+        number: jsonrpc.RequestId,
+        started: float,
+        data: bytes,
+        request_bytes: int,
+    ) -> None:
+        self._lane = lane
+        self._line = line
+        self.head = head
+        self.route = route
+        self.id = number
+        self.started = started
+        self.request_id = new_request_id()
         self.stream: Stream | None = None
         self.on_over: Callable[[], None] | None = None
         self.keep_alive = True
         self.response_complete = self.response_started = self.disconnected = False
-        self._lane = lane
+        self._data = data
+        self._request_bytes = request_bytes
+        self._sent = started
         self._is_over = False
-        self._give_up: GiveUp | None = None
-        self._place: Place | None = None
-        self._session: Session | None = None
+        self._begun: Begun | None = None
         self._draft: Stream | None = None
+        self._trace: Trace | None = None
         self._verdict: Verdict = "unknown"
 
     @property
@@ -107,8 +113,27 @@ class FastCall:
 
     @property
     def trace(self) -> Trace:
-        """The trace of the call."""
-        return self.call.trace
+        """What the general lane would have noted of the call by now."""
+        if self._trace is None:
+            route, target = self.route, self.route.target
+            server, project = target.server, route.project.name
+            tool = target.name if server.catalogue is not None else ""
+            self._trace = Trace(
+                self.request_id,
+                "streamable-http",
+                self.started,
+                project,
+                server.name,
+                route.principal,
+                METHOD,
+                route.name,
+                route.era,
+                str(route.client.info.get("name", "")),
+                request_bytes=self._request_bytes,
+                sent=self._sent,
+                found=(project, server.name, tool),
+            )
+        return self._trace
 
     @property
     def message_event(self) -> "FastCall":
@@ -117,14 +142,15 @@ class FastCall:
 
     def set(self) -> None:
         """Know that the client may have left; a modern one has cancelled its call by that."""
-        if self.disconnected and self.stream is None and self.call.era is Era.MODERN:
+        if self.disconnected and self.stream is None and self.route.era is MODERN:
             self.trace.outcome = "cancelled"
             self._end(is_given_up=True)
 
-    def begun(self, session: Session, place: Place, give_up: GiveUp) -> None:
+    def begun(self, begun: Begun) -> None:
         """Know that the request is on its way to the server."""
-        self._session, self._place, self._give_up = session, place, give_up
-        server = self.target.server
+        self._begun = begun
+        self._sent = self._lane.now()
+        server = self.route.target.server
         if server.circuit is not None and server.retries is not None:
             server.retries.earn()
             server.circuit.admit()
@@ -141,10 +167,10 @@ class FastCall:
 
     def hear(self, message: JSONObject, /) -> None:
         """Pass on what the server says before its answer."""
-        if self._session is None or self._is_over:
+        if self._begun is None or self._is_over:
             return
         stream = self._drafted()
-        self._session.heard(message, self._lane.caller_of(self, stream))
+        self.route.place.session.heard(message, self._lane.caller_of(self, stream))
         if (stream.size or "id" in message) and not self.disconnected:
             self.go_on()
 
@@ -154,14 +180,17 @@ class FastCall:
             return
         self._verdict = "well"
         try:
-            body = jsonrpc.result(self.id, self._result(message))
-            status: int = HTTPStatus.OK
+            body = {"jsonrpc": "2.0", "id": self.id, "result": self._result(message)}
+            status = 200
         except (InterlockError, RPCError) as fault:
             status, body = self._refused(fault)
         except Exception as error:  # noqa: BLE001 -- whatever it is, the client must get an answer
             body = jsonrpc.failure(self.id, self.trace.unforeseen(error))
-            status = HTTPStatus.INTERNAL_SERVER_ERROR
-        self._reply(status, body)
+            status = 500
+        if self._trace is None and self._draft is None and not self.disconnected:
+            self._reply_plainly(dumps(body))
+        else:
+            self._reply(status, body)
 
     def failed(self, fault: InterlockError, /) -> None:
         """Tell the client why there is no answer; what the server never saw, make anew."""
@@ -176,19 +205,18 @@ class FastCall:
         self._reply(*self._refused(fault))
 
     def _may_repeat(self, fault: InterlockError) -> bool:
-        retries = self.target.server.retries
+        retries = self.route.target.server.retries
         if isinstance(fault, SessionExpired):
             return True
         if retries is None or not retries.limit or not isinstance(fault, UpstreamFailed):
             return False
-        return retries.take(fault, is_safe=self.target.is_repeatable)
+        return retries.take(fault, is_safe=self.route.target.is_repeatable)
 
     def give_up(self, fault: InterlockError) -> None:
         """Wait no longer; the server is told, and the client gets `fault`."""
         if self._is_over:
             return
-        if self._give_up is not None:
-            self._give_up()
+        self._withdraw()
         # A server that has talked lives, however long it takes.
         self._verdict = "ill" if self._draft is None else "well"
         self._reply(*self._refused(fault))
@@ -206,36 +234,45 @@ class FastCall:
         return self._draft
 
     def _result(self, message: JSONObject) -> JSONObject:
-        call, target = self.call, self.target
+        route = self.route
+        result = as_object(message.get("result"))
+        if result is None or "error" in message:
+            result = self._unwrapped(message)
+        if "isError" in result and result["isError"] is True:
+            self.trace.tool_error = True
+        if route.era is MODERN:
+            result = self._as_modern(result)
+        return expose_result(route.view, route.target, METHOD, None, result)
+
+    def _unwrapped(self, message: JSONObject) -> JSONObject:
         try:
-            result = jsonrpc.unwrap(message)
+            return jsonrpc.unwrap(message)
         except RPCError as error:
             self._verdict = verdict_of(error)
-            if call.era is Era.LEGACY:
+            if self.route.era is not MODERN:
                 raise
-            result = modern_error(call.method, call.client.capabilities, error)
-        self.trace.tool_error = result.get("isError") is True
-        if call.era is Era.MODERN:
-            if result.get("resultType") == "input_required":
-                asked = as_object(result.get("inputRequests")) or {}
-                check_questions(call.method, call.client.capabilities, asked)
-                self.trace.outcome = "input_required"
-            elif "resultType" not in result:
-                result = to_modern(result, call, target.server)
-        return expose_result(call.view, target, call.method, None, result)
+            return modern_error(METHOD, self.route.client.capabilities, error)
+
+    def _as_modern(self, result: JSONObject) -> JSONObject:
+        kind = result.get("resultType", _ABSENT)
+        if kind is _ABSENT:
+            return to_modern(result, METHOD, self.route.target.server)
+        if kind == "input_required":
+            asked = as_object(result.get("inputRequests")) or {}
+            check_questions(METHOD, self.route.client.capabilities, asked)
+            self.trace.outcome = "input_required"
+        return result
 
     def _refused(self, fault: InterlockError | RPCError) -> tuple[int, JSONObject]:
         self.trace.fail(fault)
-        is_modern = self.call.era is Era.MODERN
-        return (
-            http_status(fault) if is_modern else HTTPStatus.OK,
-            jsonrpc.failure(self.id, fault),
-        )
+        status = http_status(fault) if self.route.era is MODERN else 200
+        return status, jsonrpc.failure(self.id, fault)
 
     def _reply(self, status: int, message: JSONObject) -> None:
         trace = self.trace
-        trace.answered = self._lane.now()
-        trace.http_status = status
+        trace.answered, trace.http_status = self._lane.now(), status
+        if trace.tool_error is None and "result" in message:
+            trace.tool_error = False
         if self.stream is not None:
             self.stream.send(message)
             self.stream.end()
@@ -245,23 +282,45 @@ class FastCall:
             self._line.answer(self, status, body)
         self._end()
 
+    def _reply_plainly(self, body: bytes) -> None:
+        """Answer a call that went as most do."""
+        now = self._lane.now()
+        self._is_over = True
+        self._line.answer(self, 200, body)
+        self._release()
+        self._lane.ledger.went_well(
+            self.route.kind,
+            self.started,
+            self._sent,
+            now,
+            self._request_bytes,
+            len(body),
+            self.request_id,
+        )
+
     def _end(self, *, is_given_up: bool = False) -> None:
         self._is_over = True
-        if is_given_up and self._give_up is not None:
-            self._give_up()
+        if is_given_up:
+            self._withdraw()
         self._release()
         if self.on_over is not None:
             self.on_over()
         elif self.stream is None:
-            if self._draft is not None and self.call.session is not None:
-                self.call.session.forget(self._draft)
-            self._lane.close(self.trace)
+            if self._draft is not None and self.route.session is not None:
+                self.route.session.forget(self._draft)
+            self._lane.ledger.close(self.trace)
+
+    def _withdraw(self) -> None:
+        if self._begun is not None:
+            self._begun.give_up()
+            age = self._lane.now() - self._sent
+            self.route.place.session.withdraw(self._begun.id, age)
 
     def _release(self) -> None:
-        place, self._place = self._place, None
-        if place is not None:
-            server = self.target.server
-            server.upstream.leave(place)
+        if self._begun is not None:
+            self._begun = None
+            server = self.route.target.server
+            server.upstream.leave(self.route.place)
             if server.circuit is not None:
                 server.circuit.end(self._verdict, was_trying=False)
         self._lane.forget(self)

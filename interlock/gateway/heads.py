@@ -4,19 +4,22 @@ A client writes the same head again and again; only the number in `Content-Lengt
 is a function of the bytes, so what the parser once made of a head holds for every equal one.
 """
 
-import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
+from interlock.gateway.clients import ClientSession
 from interlock.gateway.http import Scope, headers_of
+from interlock.gateway.ledger import Kind
 from interlock.gateway.quiet import HOLD
 from interlock.gateway.table import ProjectEntry, RouteTable, Target, View
 from interlock.identity.principal import Principal
+from interlock.protocol.versions import LEGACY_VERSIONS, Era
+from interlock.upstreams.port import ClientFacts, Way
+from interlock.upstreams.upstream import Place
 
 MAX_HEADS: Final = 4096
 UNUSED: Final = 60.0  # seconds after which a head is forgotten
-_LENGTH: Final = re.compile(rb"\r\ncontent-length: ?([0-9]{1,7})(?=\r\n)", re.IGNORECASE)
 _UNUSUAL: Final = frozenset(
     {
         *("transfer-encoding", "content-encoding", "expect", "upgrade", "connection", "origin"),
@@ -25,25 +28,40 @@ _UNUSUAL: Final = frozenset(
 )
 
 
-def split(data: bytes) -> tuple[bytes, bytes] | None:
-    """Return the head of a request, without its length, and its body; None unless `data` is both.
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """Where calls of one tool go that come with one head, and what is the same for all of them.
 
-    The head still shows where its length stood, so that no two different heads look equal.
+    `name` is the tool's as the client knows it, `era` the client's, `session` its legacy one; `meta` is the client's name in the `_meta` of
+    the modern era. `eras` are the server's that were known. `translates` says that a modern client
+    calls a legacy server, `is_limited` that each call must be counted before.
     """
-    end = data.find(b"\r\n\r\n")
-    length = _LENGTH.search(data, 0, end + 2) if end > 0 else None
-    if length is None or end + 4 + int(length[1]) != len(data):
-        return None
-    return data[: length.start(1)] + data[length.end(1) : end], data[end + 4 :]
+
+    name: str
+    view: View
+    target: Target
+    principal: Principal
+    project: ProjectEntry
+    era: Era
+    client: ClientFacts
+    meta: object
+    session: ClientSession | None
+    eras: frozenset[Era] | None
+    place: Place
+    way: Way
+    kind: Kind
+    translates: bool
+    is_limited: bool
 
 
 @dataclass(slots=True, eq=False)
 class Head:
     """What one head says, and what was last found out about who sends it.
 
-    `place` is the endpoint's; `version` what MCP-Protocol-Version says. The other fields hold while
-    `table` is the routing table and `stamp` the state of all keys, for a second at most; `checked`
-    is when that was found out, in seconds of `time.perf_counter`.
+    `place` is the endpoint's; `version` what MCP-Protocol-Version says, which `is_modern` or not.
+    The other fields hold while `table` is the routing table and `stamp` the state of all keys, for
+    a second at most; `checked` is when that was found out, in seconds of `time.perf_counter`;
+    `routes` are by the names of tools.
     """
 
     scope: Scope
@@ -51,6 +69,7 @@ class Head:
     headers: dict[str, str]
     session_id: str | None
     version: str | None
+    is_modern: bool
     key: bytes = b""
     table: RouteTable | None = None
     stamp: int = -1
@@ -58,7 +77,7 @@ class Head:
     principal: Principal | None = None
     project: ProjectEntry | None = None
     view: View | None = None
-    targets: dict[str, Target] = field(default_factory=dict[str, Target])
+    routes: dict[str, Route] = field(default_factory=dict[str, Route])
 
 
 class Heads:
@@ -105,11 +124,13 @@ def read_head(scope: Scope, place: tuple[str, str | None]) -> Head | None:
         return None
     if any(name.startswith("mcp-param-") for name in headers) or "last-event-id" in headers:
         return None
+    version = headers.get("mcp-protocol-version")
     return Head(
         # A head outlives the connection that it came on.
         scope={name: value for name, value in scope.items() if name != HOLD},
         place=place,
         headers=headers,
         session_id=headers.get("mcp-session-id"),
-        version=headers.get("mcp-protocol-version"),
+        version=version,
+        is_modern=version is not None and version not in LEGACY_VERSIONS,
     )

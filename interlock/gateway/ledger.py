@@ -2,14 +2,23 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from interlock.audit.record import Outcome, Record
+from interlock.audit.record import Model, Outcome, Record, Repeat
 from interlock.gateway import tracing
 from interlock.gateway.call import Trace
 from interlock.identity.principal import anonymous
-from interlock.telemetry.metrics import CallMetrics
+from interlock.telemetry.metrics import CallMetrics, CallSlot
 from interlock.telemetry.spans import Spans
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Equal calls: what their records have in common, and where they are counted."""
+
+    model: Model
+    slot: CallSlot
 
 
 class Ledger:
@@ -21,7 +30,7 @@ class Ledger:
 
     def __init__(
         self,
-        add: Callable[[Record], None],
+        add: Callable[[Record | Repeat], None],
         calls: CallMetrics | None = None,
         spans: Spans | None = None,
         project_id: Callable[[str], str] = str,
@@ -44,7 +53,6 @@ class Ledger:
         upstream = None
         if trace.sent is not None:
             upstream = (trace.answered or ended) - trace.sent
-        principal = trace.principal or anonymous()
         outcome: Outcome = trace.outcome
         if outcome == "ok" and trace.tool_error:
             outcome = "tool_error"
@@ -61,31 +69,67 @@ class Ledger:
             trace.request_bytes,
             trace.response_bytes,
         )
+        record = self._record(trace, now, outcome)
+        record.queue_ms = (sent - trace.started) * 1000
+        record.upstream_ms = upstream * 1000 if upstream is not None else None
+        record.total_ms = (ended - trace.started) * 1000
+        self._add(record)
+
+    def kind(self, trace: Trace) -> Kind:
+        """Return what calls with an equal trace leave where they end well."""
+        project, server, tool = trace.found
+        record = self._record(trace, datetime.now(UTC), "ok")
+        return Kind(Model(record), self._calls.slot(project, server, trace.method, tool))
+
+    def went_well(  # noqa: PLR0913, PLR0917 -- what is noted of a call; a shape for it would be made per call
+        self,
+        kind: Kind,
+        started: float,
+        sent: float,
+        ended: float,
+        request_bytes: int,
+        response_bytes: int,
+        request_id: str,
+    ) -> None:
+        """Write down a call of a kind as `close` does; times in seconds, monotonic."""
+        queue, upstream, total = sent - started, ended - sent, ended - started
+        kind.slot.ended("ok", None, total, queue, upstream, request_bytes, response_bytes)
         self._add(
-            Record(
-                time=now,
-                project=trace.project,
-                server=trace.server,
-                principal_kind=principal.kind,
-                principal_id=principal.id,
-                principal_name=principal.name,
-                method=trace.method,
-                target=trace.target,
-                era=trace.era,
-                transport=trace.transport,
-                http_status=trace.http_status,
-                rpc_code=trace.rpc_code,
-                outcome=outcome,
-                reason=trace.reason,
-                tool_error=trace.tool_error,
-                queue_ms=(sent - trace.started) * 1000,
-                upstream_ms=upstream * 1000 if upstream is not None else None,
-                total_ms=(ended - trace.started) * 1000,
-                request_bytes=trace.request_bytes,
-                response_bytes=trace.response_bytes,
-                request_id=trace.request_id,
-                trace_id=trace.trace_id,
-                client_name=trace.client_name,
-                project_id=self._project_id(trace.project),
+            Repeat(
+                kind.model,
+                time.time() - total,
+                queue * 1000,
+                upstream * 1000,
+                total * 1000,
+                request_bytes,
+                response_bytes,
+                request_id,
             )
+        )
+
+    def _record(self, trace: Trace, arrived: datetime, outcome: Outcome) -> Record:
+        principal = trace.principal or anonymous()
+        return Record(
+            time=arrived,
+            project=trace.project,
+            server=trace.server,
+            principal_kind=principal.kind,
+            principal_id=principal.id,
+            principal_name=principal.name,
+            method=trace.method,
+            target=trace.target,
+            era=trace.era,
+            transport=trace.transport,
+            http_status=trace.http_status,
+            rpc_code=trace.rpc_code,
+            outcome=outcome,
+            reason=trace.reason,
+            tool_error=trace.tool_error,
+            total_ms=0.0,
+            request_bytes=trace.request_bytes,
+            response_bytes=trace.response_bytes,
+            request_id=trace.request_id,
+            trace_id=trace.trace_id,
+            client_name=trace.client_name,
+            project_id=self._project_id(trace.project),
         )

@@ -14,10 +14,11 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from interlock.gateway.fast_call import FastCall
 from interlock.gateway.fast_lane import FastLane
-from interlock.gateway.heads import split
+from interlock.gateway.heads import Head
 from interlock.gateway.http import ATTEMPTS, JSON_TYPE, VARY, Scope
 from interlock.gateway.passing import OWNER, PASS_AFTER, Passage
 from interlock.gateway.quiet import HOLD, Held, QuietLine, QuietLines
+from interlock.protocol.http_heads import split
 from interlock.settings import GatewaySettings
 
 MAX_HEAD = 64 * 1024  # bytes
@@ -63,6 +64,11 @@ class _GuardedProtocol(HttpToolsProtocol):
         self._reading: asyncio.TimerHandle | None = None
         self._owner: int | None = None  # the process that the last requests were handed over to
         self._owned = 0  # requests in a row
+        # The head that was read last, as it came, and how long a request with it was.
+        self._last_head, self._last_size = b"", 0
+        self._last: Head
+        self._fields = b""
+        self._written_for: list[tuple[bytes, bytes]] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -81,22 +87,31 @@ class _GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         lane = self.lane
+        cycle: Any = self.cycle
+        is_free = (cycle is None or cycle.response_complete) and not self.pipeline
         # A client that does not read its answers must not have more of them written.
-        is_clear = self._is_between and self._is_free and not self.flow.write_paused
-        parts = split(data) if lane is not None and is_clear else None
-        if lane is None or parts is None:
+        is_clear = is_free and self._is_between and not self.flow.write_paused
+        if lane is None or not is_clear:
             self._parse(data)
             return
-        key, body = parts
-        call = lane.take(key, body, data, self)
-        if call is not None:
-            self._expect_nothing()
-            # It stands for the cycle that would answer, for all that looks at one.
-            self.cycle = cast("Any", call)
+        if len(data) != self._last_size or not data.startswith(self._last_head):
+            parts = split(data)
+            head = lane.known(parts[0]) if parts is not None else None
+            if parts is None or head is None:
+                self._parse(data)
+                if parts is not None and self._is_between and not self.transport.is_closing():
+                    lane.learn(parts[0], cast("Scope", self.scope))
+                return
+            self._last, self._last_size = head, len(data)
+            self._last_head = data[: len(data) - len(parts[1])]
+        call = lane.take(self._last, data[len(self._last_head) :], data, self)
+        if call is None:
+            self._parse(data)
             return
-        self._parse(data)
-        if self._is_between and not self.transport.is_closing():
-            lane.learn(key, cast("Scope", self.scope))
+        if self._deadline is not None:
+            self._expect_nothing()
+        # It stands for the cycle that would answer, for all that looks at one.
+        self.cycle = call  # pyright: ignore[reportAttributeAccessIssue]
 
     @property
     def address(self) -> str:
@@ -109,17 +124,24 @@ class _GuardedProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        fields = [*self.server_state.default_headers, JSON_TYPE, VARY]
-        fields.append((b"x-request-id", call.trace.request_id.encode()))
-        fields.append((b"content-length", b"%d" % len(body)))
-        if not call.keep_alive:
-            fields.append((b"connection", b"close"))
-        head = b"".join(b"%s: %s\r\n" % field for field in fields)
-        self.transport.write(b"%s%s\r\n%s" % (STATUS_LINE[status], head, body))
-        if not call.keep_alive:
-            self.transport.close()
-        else:
+        if self.server_state.default_headers is not self._written_for:
+            self._write_fields()
+        head = b"%b%b%b\r\ncontent-length: %d\r\n" % (
+            *(STATUS_LINE[status], self._fields),
+            *(call.request_id.encode(), len(body)),
+        )
+        if call.keep_alive:
+            self.transport.write(b"%b\r\n%b" % (head, body))
             self._next()
+        else:
+            self.transport.write(b"%bconnection: close\r\n\r\n%b" % (head, body))
+            self.transport.close()
+
+    def _write_fields(self) -> None:
+        """Write the fields of all answers; the server makes theirs anew every second."""
+        self._written_for = self.server_state.default_headers
+        fields = [*self._written_for, JSON_TYPE, VARY]
+        self._fields = b"".join(b"%b: %b\r\n" % field for field in fields) + b"x-request-id: "
 
     def replay(self, call: FastCall, data: bytes) -> bool:
         """Let the general lane serve the request, unless another came meanwhile."""
@@ -212,7 +234,7 @@ class _GuardedProtocol(HttpToolsProtocol):
     @property
     def _is_free(self) -> bool:
         """Whether no request is being answered or waits for that."""
-        cycle = cast("RequestResponseCycle | None", self.cycle)
+        cycle: Any = self.cycle
         return (cycle is None or cycle.response_complete) and not self.pipeline
 
     def _parse(self, data: bytes) -> None:

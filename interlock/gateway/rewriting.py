@@ -1,11 +1,13 @@
 """Results of one server as clients of a merged endpoint must see them: its URIs stay reachable."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from interlock.gateway.aggregation import exposed_uri
 from interlock.gateway.table import Target, View
 from interlock.protocol.json import JSONObject, as_list, as_object
+
+_WITH_URI: Final = ("resource_link", "resource")
 
 
 def expose_result(
@@ -20,10 +22,24 @@ def expose_result(
     if method == "resources/read":
         return _mapped(result, "contents", lambda item: _contents(view, target, asked, item))
     if method == "tools/call":
+        if not _has_uris(result):
+            return result
         return _mapped(result, "content", lambda item: _content(view, target, item))
     if method == "prompts/get":
         return _mapped(result, "messages", lambda item: _message(view, target, item))
     return result
+
+
+def _has_uris(result: JSONObject) -> bool:
+    """Tell whether a tool's result names resources; most do not."""
+    items: Any = result.get("content")
+    # What was read from JSON has no subclasses, and this is asked of every answer.
+    if items.__class__ is not list:
+        return False
+    for item in items:  # noqa: SIM110 -- a generator would take longer than all else here
+        if item.__class__ is dict and item.get("type") in _WITH_URI:
+            return True
+    return False
 
 
 def _mapped(result: JSONObject, key: str, change: Callable[[JSONObject], JSONObject]) -> JSONObject:

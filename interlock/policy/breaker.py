@@ -55,7 +55,8 @@ class CircuitState:
 class Circuit:
     """Counts how the calls of one server end, and refuses calls while it does not answer.
 
-    Each call that `admit` lets in is ended by exactly one `end`. What `look` is told counts like a
+    While it is open, `retry_at` is the moment from which a call is let through again. Each call that
+    `admit` lets in is ended by exactly one `end`. What `look` is told counts like a
     call, and decides where there is doubt. `alarm` is called when a look becomes due; `look_at`
     says when. A circuit has no timers of its own and knows only the `clock`, in seconds.
     """
@@ -72,7 +73,7 @@ class Circuit:
         self._alarm = alarm
         self._clock = clock
         self._limits = limits or CircuitLimits()
-        self._retry_at: float | None = None
+        self.retry_at: float | None = None
         self._is_probed = False
         self._openings = 0
         self._pending = 0
@@ -82,16 +83,16 @@ class Circuit:
     @property
     def state(self) -> CircuitState:
         """How the circuit is now."""
-        if self._retry_at is None:
+        if self.retry_at is None:
             return CircuitState("closed")
-        left = self._retry_at - self._clock()
+        left = self.retry_at - self._clock()
         return CircuitState("open", left) if left > 0 else CircuitState("half_open")
 
     @property
     def look_at(self) -> float | None:
         """The moment from which somebody should look whether the server answers; None for never."""
-        if self._retry_at is not None:
-            return self._retry_at
+        if self.retry_at is not None:
+            return self.retry_at
         if self._pending >= self._limits.stuck:
             return self._heard_at + self._limits.silence
         return None
@@ -99,20 +100,22 @@ class Circuit:
     @property
     def is_open(self) -> bool:
         """Whether calls are refused, but for one at a time that tries."""
-        return self._retry_at is not None
+        return self.retry_at is not None
 
     def check(self) -> None:
         """Raise CircuitOpen where no call is let through now."""
-        if self._retry_at is None:
+        if self.retry_at is None:
             return
-        left = self._retry_at - self._clock()
+        left = self.retry_at - self._clock()
         if left > 0 or self._is_probed:
             raise self._refusal(max(left, 0))
 
     def admit(self) -> bool:
         """Let a call in; True says that it is the one that tries. Raises CircuitOpen."""
-        self.check()
-        is_trying = self._is_probed = self._retry_at is not None
+        is_trying = self.retry_at is not None
+        if is_trying:
+            self.check()
+        self._is_probed = is_trying
         if not self._pending:
             self._heard_at = self._clock()
         self._pending += 1
@@ -127,7 +130,7 @@ class Circuit:
             self._is_probed = False
         if verdict == "well":
             self._well()
-        elif verdict == "ill" and self._retry_at is None:
+        elif verdict == "ill" and self.retry_at is None:
             self._ill()
         elif verdict == "ill" and was_trying:
             self._open()
@@ -140,29 +143,33 @@ class Circuit:
             due = self.look_at
             if due is not None and due <= self._clock():
                 self._open()
-            elif self._retry_at is None:
+            elif self.retry_at is None:
                 self._ill()
 
     def reset(self) -> None:
         """Close the circuit and forget what was counted."""
-        self._retry_at = None
+        self.retry_at = None
         self._is_probed = False
         self._openings = 0
         self._heard_at = self._clock()
         self._forget()
 
     def _well(self) -> None:
-        self._heard_at = self._clock()
+        self._heard_at = now = self._clock()
         self._in_a_row = 0
-        self._count(good=1, bad=0)
-        if self._retry_at is not None:
+        if now - self._window_began > self._limits.window:
+            self._begin_window(now)
+        self._good += 1
+        if self.retry_at is not None:
             self.reset()
             self._alarm()
 
     def _ill(self) -> None:
         self._in_a_row += 1
-        self._count(good=0, bad=1)
-        limits = self._limits
+        limits, now = self._limits, self._clock()
+        if now - self._window_began > limits.window:
+            self._begin_window(now)
+        self._bad += 1
         is_often = self._bad + self._good >= limits.volume and self._bad >= self._good
         if self._in_a_row >= limits.failures or is_often:
             self._open()
@@ -171,18 +178,14 @@ class Circuit:
         limits = self._limits
         seconds = min(limits.longest_open, limits.first_open * 2.0 ** min(self._openings, 16))
         self._openings += 1
-        self._retry_at = self._clock() + seconds
+        self.retry_at = self._clock() + seconds
         self._is_probed = False
         self._forget()
         self._alarm()
 
-    def _count(self, *, good: int, bad: int) -> None:
-        now = self._clock()
-        if now - self._window_began > self._limits.window:
-            self._window_began = now
-            self._good = self._bad = 0
-        self._good += good
-        self._bad += bad
+    def _begin_window(self, now: float) -> None:
+        self._window_began = now
+        self._good = self._bad = 0
 
     def _forget(self) -> None:
         self._in_a_row = self._good = self._bad = 0

@@ -61,13 +61,17 @@ class RateLimits:
         self._projects = Arrivals()
         self._sessions = Arrivals()
 
+    def applies_to(self, principal: Principal, project: LimitedProject) -> bool:
+        """Tell whether anything limits the calls of a caller in a project."""
+        has_own = principal.rate_limit is not None or project.rate_limit is not None
+        return has_own or not self._is_unlimited
+
     def take(self, principal: Principal, project: LimitedProject, address: str) -> None:
         """Count a call, or raise RateLimited; then it is counted nowhere.
 
         People have no limit but their project's. `address` is the client's, for those without key.
         """
-        own, whole = principal.rate_limit, project.rate_limit
-        if own is None and whole is None and self._is_unlimited:
+        if not self.applies_to(principal, project):
             return
         own, whole = self._limits(principal, project)
         now, caller, wait = self._clock(), _caller(principal, address), 0

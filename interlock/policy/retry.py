@@ -55,7 +55,8 @@ class Retries:
 
     def earn(self) -> None:
         """Take note of a call."""
-        self._tokens = min(self._tokens + EARNED, MOST)
+        if self._tokens < MOST:
+            self._tokens += EARNED
 
     def take(self, failure: UpstreamFailed, *, is_safe: bool) -> bool:
         """Tell whether a call that failed so may be made again, and pay for it."""

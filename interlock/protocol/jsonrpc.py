@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from interlock.errors import BadMessage, InterlockError, RPCError
-from interlock.protocol.json import JSONObject, as_list, as_object, loads_strict
+from interlock.protocol.json import JSONObject, as_list, as_object, dumps, loads_strict
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -101,6 +101,12 @@ def request(request_id: RequestId, method: str, params: JSONObject | None) -> JS
     if params is not None:
         envelope["params"] = params
     return envelope
+
+
+def request_template(method: str) -> bytes:
+    """Return a template of the bytes of requests, to be filled in with their id and params."""
+    quoted = dumps(method).replace(b"%", b"%%")
+    return b'{"jsonrpc":"2.0","id":%%d,"method":%b,"params":%%b}' % quoted
 
 
 def notification(method: str, params: JSONObject | None = None) -> JSONObject:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from interlock.upstreams.envelope import EDGE
 
+_BRACE, _CLOSING = b"{}"
+
 
 @dataclass(frozen=True, slots=True)
 class Oversized:
@@ -31,14 +33,22 @@ class LineSplitter:
         *ends, rest = data.split(b"\n")
         lines: list[bytes | Oversized] = []
         for end in ends:
+            if end and not self._partial and self._dropped is None and self._is_plain(end):
+                lines.append(end)
+                continue
             self._keep(end)
             lines += self._take()
-        self._keep(rest)
+        if rest:
+            self._keep(rest)
         return lines
 
     def finish(self) -> list[bytes | Oversized]:
         """Return what stood after the last newline, as the stream is over."""
         return self._take()
+
+    def _is_plain(self, line: bytes) -> bool:
+        """Tell whether a line that came at once is what is passed on, as most are."""
+        return len(line) <= self._limit and line[0] == _BRACE and line[-1] == _CLOSING
 
     def _keep(self, piece: bytes) -> None:
         if self._dropped is not None:

@@ -36,6 +36,7 @@ class ProcessPipes(asyncio.SubprocessProtocol):
         self._on_line = on_line
         self._open = {_STDOUT, _STDERR}
         self._transport: asyncio.SubprocessTransport | None = None
+        self._input: asyncio.WriteTransport | None = None
 
     @property
     def transport(self) -> asyncio.SubprocessTransport:
@@ -46,7 +47,10 @@ class ProcessPipes(asyncio.SubprocessProtocol):
 
     def write(self, data: bytes) -> None:
         """Write to stdin without waiting; wait for `writable` before."""
-        self._stdin.write(data)
+        stdin = self._input
+        if stdin is None:
+            stdin = self._input = self._stdin
+        stdin.write(data)
 
     def close_stdin(self) -> None:
         """Close stdin once everything that was written is flushed."""

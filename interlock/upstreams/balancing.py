@@ -45,13 +45,13 @@ class EndpointHealth:
 
 
 class Endpoint:
-    """One address of a server, and what is known of it."""
+    """One address of a server; until the moment `ejected_until` others go before it."""
 
     __slots__ = (
-        "_ejected_until",
         "_ejections",
         "_failures",
         "busy_until",
+        "ejected_until",
         "pending",
         "url",
         "used",
@@ -64,27 +64,22 @@ class Endpoint:
         self.busy_until = 0.0
         self._failures = 0
         self._ejections = 0
-        self._ejected_until = 0.0
-
-    @property
-    def ejected_until(self) -> float:
-        """The moment until which other endpoints go before this one."""
-        return self._ejected_until
+        self.ejected_until = 0.0
 
     def succeeded(self) -> None:
         """Take note that it answered."""
         self._failures = self._ejections = 0
-        self._ejected_until = 0.0
+        self.ejected_until = 0.0
 
     def failed(self, now: float, *, is_unreachable: bool = False) -> None:
         """Take note that it did not answer, or answered that it is broken."""
         self._failures += EJECT_AFTER if is_unreachable else 1
-        if now < self._ejected_until:
+        if now < self.ejected_until:
             return
         # One that comes back from its ejection has to show that it is well again.
         if self._failures >= EJECT_AFTER or self._ejections:
             seconds = FIRST_EJECTION * 2.0 ** min(self._ejections, 16)
-            self._ejected_until = now + min(seconds, LONGEST_EJECTION)
+            self.ejected_until = now + min(seconds, LONGEST_EJECTION)
             self._ejections += 1
 
 
@@ -100,6 +95,7 @@ class Endpoints:
     ) -> None:
         self._name = name
         self._clock = clock
+        self.now = clock  # the clock that all moments here are of
         self._all = tuple(Endpoint(url) for url in dict.fromkeys(urls))
         self._turn = 0
 
@@ -136,6 +132,8 @@ class Endpoints:
 
     def has_better(self, endpoint: Endpoint) -> bool:
         """Tell whether this endpoint is ejected and another is not."""
+        if not endpoint.ejected_until:
+            return False
         now = self._clock()
         return endpoint.ejected_until > now and any(
             max(each.ejected_until, each.busy_until) <= now for each in self._all
@@ -161,10 +159,6 @@ class Endpoints:
         """Take note that nobody waits any more for an answer that was awaited since then."""
         if self._clock() - since >= SUSPICIOUS_SILENCE:
             endpoint.failed(self._clock())
-
-    def now(self) -> float:
-        """Return the moment by the clock that all moments here are of."""
-        return self._clock()
 
     def turned_away(self, endpoint: Endpoint, *, is_home: bool = False) -> UpstreamBusy:
         """Return the refusal of a request that an endpoint turned away just now.

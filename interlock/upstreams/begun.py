@@ -4,16 +4,17 @@ Nobody waits for it: whatever comes is passed to the sink of the request in the 
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from interlock.errors import InterlockError, TooLarge
+from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject, as_list, as_object, loads
 from interlock.protocol.sse import EventReader, ServerSentEvent
 from interlock.upstreams.balancing import Endpoint
 from interlock.upstreams.connection import Connection
-from interlock.upstreams.port import Hear, SessionExpired, Sink
+from interlock.upstreams.port import Begun, Hear, SessionExpired, Sink
 
 MAX_MESSAGE: Final = 32 * 1024 * 1024  # bytes
 RECONNECT_DELAY: Final = 1.0  # seconds, where the server names none
@@ -57,10 +58,13 @@ Fields: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 
 class Origin(Protocol):
-    """The link that a request was begun on."""
+    """The link that a request was begun on; `now` is the clock of its endpoints, `ids` its numbers."""
 
-    def now(self) -> float:
-        """Return the moment by the clock of the endpoints."""
+    ids: Iterator[int]
+    now: Callable[[], float]
+
+    def free(self) -> tuple[Endpoint, Connection] | None:
+        """Return a connection that takes a call at once, and where it leads, if there is one."""
         ...
 
     def is_expiry(self, status: int) -> bool:
@@ -96,21 +100,50 @@ class Origin(Protocol):
         ...
 
 
+class HTTPWay:
+    """The way of equal requests over one link; `write` writes their head for an endpoint."""
+
+    __slots__ = ("_heads", "_ids", "_origin", "_template", "_write")
+
+    def __init__(self, origin: Origin, method: str, write: Callable[[Endpoint], bytes]) -> None:
+        self._origin = origin
+        self._ids = origin.ids
+        self._template = jsonrpc.request_template(method)
+        self._write = write
+        self._heads: dict[Endpoint, bytes] = {}
+
+    def begin(self, params: bytes, sink: Sink) -> Begun | None:
+        """POST a request at once, if a connection is free."""
+        free = self._origin.free()
+        if free is None:
+            return None
+        endpoint, connection = free
+        head = self._heads.get(endpoint)
+        if head is None:
+            head = self._heads[endpoint] = self._write(endpoint)
+        number = next(self._ids)
+        body = self._template % (number, params)
+        answer = BegunAnswer(self._origin, endpoint, connection, number, sink)
+        connection.start(b"%b%d\r\n\r\n%b" % (head, len(body), body), answer)
+        return answer
+
+
 class BegunAnswer:
-    """Receives the answer with the id `wanted`, as JSON or from a stream, for `sink`."""
+    """Receives the answer with this `id`, as JSON or from a stream, for `sink`."""
 
     __slots__ = (
         *("_began", "_connection", "_cursor", "_endpoint", "_fields"),
         *("_is_over", "_is_pending", "_origin", "_parts", "_reader", "_resuming", "_sink"),
-        *("_size", "_status", "_wanted"),
+        *("_size", "_status", "id"),
     )
+    takes_whole = True
 
     def __init__(
         self,
         origin: Origin,
         endpoint: Endpoint,
         connection: Connection,
-        wanted: object,
+        number: int,
         sink: Sink,
     ) -> None:
         self._origin = origin
@@ -120,7 +153,7 @@ class BegunAnswer:
         endpoint.pending += 1
         self._fields: Fields = ()
         self._connection = connection
-        self._wanted = wanted
+        self.id = number
         self._sink = sink
         self._status = 0
         self._parts: list[bytes] = []
@@ -143,6 +176,20 @@ class BegunAnswer:
         self._connection.give_up(self)
         if self._resuming is not None:
             self._resuming.cancel()
+
+    def whole(self, body: bytes) -> None:
+        """Take an answer that came at once and is nothing but its body."""
+        if self._is_over:
+            return
+        self._endpoint.succeeded()
+        try:
+            message = self._origin.read_answer(self._endpoint, 200, (), body)
+        except InterlockError as fault:
+            self._fail(fault)
+        else:
+            self._is_over, self._is_pending = True, False
+            self._endpoint.pending -= 1
+            self._sink.answered(message)
 
     def head(self, status: int, fields: Fields) -> None:
         """Take the status, and whether a stream follows."""
@@ -194,7 +241,7 @@ class BegunAnswer:
             for message in cursor.messages(reader.feed(data)):
                 if isinstance(message.get("method"), str):
                     self._sink.hear(message)
-                elif "method" not in message and message.get("id") in (self._wanted, None):
+                elif "method" not in message and message.get("id") in (self.id, None):
                     self._finish()
                     self._connection.leave()
                     self._sink.answered(message)
@@ -212,9 +259,7 @@ class BegunAnswer:
 
     async def _resume(self, cursor: Cursor) -> None:
         try:
-            answer = await self._origin.resumed(
-                self._endpoint, cursor, self._wanted, self._sink.hear
-            )
+            answer = await self._origin.resumed(self._endpoint, cursor, self.id, self._sink.hear)
         except InterlockError as fault:
             self._fail(fault)
         else:

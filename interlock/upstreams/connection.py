@@ -10,11 +10,15 @@ from typing import Protocol, cast
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from interlock.errors import InterlockError, TooLarge, UpstreamFailed, UpstreamUnavailable
+from interlock.protocol.http_heads import split
 
 MAX_HEAD = 64 * 1024
+MAX_PLAIN = 16  # heads that a connection knows by their bytes
 MAX_BUFFERED = 256 * 1024
 MAX_REST = 64 * 1024  # bytes of an answer that are read on after what was wanted of it
 REST_DEADLINE = 1.0  # seconds in which it must end then
+
+_UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"trailer"})
 
 
 class ConnectionFailed(UpstreamUnavailable):
@@ -167,9 +171,15 @@ class Receiver(Protocol):
     is slowed down.
     """
 
+    takes_whole: bool
+
     @property
     def waiting(self) -> int:
         """How many bytes wait here."""
+        ...
+
+    def whole(self, body: bytes) -> None:
+        """Take JSON that came at once, status 200, in the place of all else; if it `takes_whole`."""
         ...
 
     def head(self, status: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
@@ -189,6 +199,7 @@ class _Awaited:
     """Receives an answer for a caller that awaits it."""
 
     __slots__ = ("_body", "_connection", "_server", "answer")
+    takes_whole = False
 
     def __init__(self, connection: "Connection", server: str) -> None:
         self.answer: asyncio.Future[HTTPResponse] = asyncio.get_running_loop().create_future()
@@ -199,6 +210,9 @@ class _Awaited:
     @property
     def waiting(self) -> int:
         return self._body.size if self._body is not None else 0
+
+    def whole(self, body: bytes) -> None:
+        """Take nothing: who awaits an answer wants to see its head."""
 
     def head(self, status: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
         self._body = Body(self._connection, self._server)
@@ -219,12 +233,17 @@ class _Awaited:
 class _Rest:
     """Receives what is left of an answer that nobody wants to the end."""
 
+    takes_whole = False
+
     def __init__(self, connection: "Connection") -> None:
         self.waiting = 0
         self._connection = connection
         self._left = MAX_REST
         loop = asyncio.get_running_loop()
         self._ending = loop.call_later(REST_DEADLINE, connection.give_up, self)
+
+    def whole(self, body: bytes) -> None:
+        """Take nothing: the head came before."""
 
     def head(self, status: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
         """Take nothing: the head came before."""
@@ -263,6 +282,9 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._reused = self._clogged = self._paused = False
         self._receiver: Receiver | None = None
+        # Heads of answers of which only the body counts, without their lengths; the last as it came.
+        self._plain: set[bytes] = set()
+        self._last_head, self._last_size = b"", 0
         self._reset(bodyless=False)
 
     async def exchange(self, message: bytes, *, bodyless: bool) -> HTTPResponse:
@@ -283,8 +305,10 @@ class Connection(asyncio.Protocol):
     def start(self, message: bytes, receiver: Receiver, *, bodyless: bool = False) -> None:
         """Write a whole request, whose answer goes to `receiver`; otherwise as `exchange`."""
         self._receiver = receiver
-        self._reset(bodyless=bodyless)
-        self.resume()
+        if self._is_dirty or bodyless:
+            self._reset(bodyless=bodyless)
+        if self._paused:
+            self.resume()
         self._transport.write(message)
 
     def leave(self) -> None:
@@ -354,7 +378,10 @@ class Connection(asyncio.Protocol):
         if receiver is None:
             self.abort()
             return
-        self._heard = True
+        if receiver.takes_whole and not self._is_dirty and self._is_taken(receiver, data):
+            return
+        is_first = not self._heard
+        self._heard = self._is_dirty = True
         try:
             self._feed(data)
         except (HttpParserError, HttpParserUpgrade) as error:
@@ -364,6 +391,8 @@ class Connection(asyncio.Protocol):
                 self.abort()
                 return
         if self._whole:
+            if is_first:
+                self._learn(data)
             self._complete()
         elif not self._paused and receiver.waiting > MAX_BUFFERED:
             self._paused = True
@@ -418,10 +447,49 @@ class Connection(asyncio.Protocol):
         if view:
             self._keep_alive = False
 
+    def _is_taken(self, receiver: Receiver, data: bytes) -> bool:
+        """Pass on an answer that came at once, with a head that was read before; False for others.
+
+        The parser sees nothing of it.
+        """
+        if len(data) != self._last_size or not data.startswith(self._last_head):
+            parts = split(data)
+            if parts is None or parts[0] not in self._plain:
+                return False
+            self._last_head, self._last_size = data[: len(data) - len(parts[1])], len(data)
+        self._receiver = None
+        receiver.whole(data[len(self._last_head) :])
+        self._keep_alive = True
+        self._hand_back()
+        return True
+
+    def _is_plain(self) -> bool:
+        """Tell whether all that counts of an answer like this one is its body."""
+        names = [name.lower() for name, _ in self._fields]
+        kinds = [value for name, value in self._fields if name.lower() == b"content-type"]
+        return (
+            self._keep_alive
+            and self._parser.get_status_code() == HTTPStatus.OK
+            and names.count(b"content-length") == 1
+            and _UNUSUAL.isdisjoint(names)
+            and len(kinds) == 1
+            and kinds[0].lower().startswith(b"application/json")
+        )
+
+    def _learn(self, data: bytes) -> None:
+        """Remember the head of an answer that came at once, if its body is all that counts of it."""
+        parts = split(data) if self._is_plain() else None
+        if parts is not None:
+            if len(self._plain) >= MAX_PLAIN:
+                self._plain.clear()
+            self._plain.add(parts[0])
+
     def _complete(self) -> None:
-        reusable = self._keep_alive and not self._clogged and not self.is_closing()
         self._end(None)
-        if not reusable:
+        self._hand_back()
+
+    def _hand_back(self) -> None:
+        if not self._keep_alive or self._clogged or self._transport.is_closing():
             self.abort()
             return
         self._reused = True
@@ -444,6 +512,7 @@ class Connection(asyncio.Protocol):
         self._has_head = False
         self._bodyless = bodyless
         self._barren = 0
+        self._is_dirty = False  # whether the parser was used for the answer that is awaited
         self._heard = self._whole = self._keep_alive = self._until_close = False
 
 

@@ -185,11 +185,18 @@ class _Slots(asyncio.Semaphore):
     """A semaphore that can also be taken without waiting."""
 
     def take(self) -> bool:
-        """Take a slot if one is free."""
-        if self.locked():
+        """Take a slot if one is free and nobody waits for it."""
+        if self._value <= 0 or self._waiters:
             return False
         self._value -= 1
         return True
+
+    def release(self) -> None:
+        """Give a slot back."""
+        if self._waiters:
+            super().release()
+        else:
+            self._value += 1
 
 
 class _Pool:
@@ -331,7 +338,9 @@ class _Pool:
         return ConnectionFailed(f"{self._origin} cannot be reached: {why}.", sent=False)
 
     def _free(self, connection: Connection) -> None:
-        self._release(connection)
+        if connection.busy:
+            connection.busy = False
+            self._slots.release()
         if len(self._idle) >= self._limits.max_idle:
             connection.abort()
             return

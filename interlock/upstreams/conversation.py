@@ -7,10 +7,11 @@ from collections.abc import Coroutine
 from interlock.errors import InterlockError
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject, as_object
-from interlock.upstreams.port import Caller, GiveUp, Headers, Hear, Link, Sink
+from interlock.upstreams.port import Caller, Headers, Hear, Link, Way
 
 CANCEL_DEADLINE = 5.0  # seconds
 HEAD_START = 0.5  # seconds that a request has before its cancellation, where they race
+MAX_WAYS = 1024  # of one link
 MAX_LASTING = 1000  # tasks whose progress is still passed on
 
 
@@ -24,6 +25,7 @@ class Conversation:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ways: dict[tuple[str, tuple[tuple[str, str], ...]], Way] = {}
         self._lasting: OrderedDict[int, Hear] = OrderedDict()
 
     async def call(
@@ -37,8 +39,8 @@ class Conversation:
         except asyncio.CancelledError:
             # The handshake is the one request that a client must not cancel (2025-11-25,
             # basic/utilities/cancellation).
-            if self._hears_cancellation() and method != "initialize":
-                self.spawn(self._cancel(request_id, begun))
+            if method != "initialize":
+                self.withdraw(request_id, asyncio.get_running_loop().time() - begun)
             raise
         if "task" in result and token_of(params) is not None:
             # The token of a request that became a task is good for as long as the task.
@@ -47,22 +49,22 @@ class Conversation:
                 self._lasting.popitem(last=False)
         return result
 
-    def begin(
-        self, method: str, params: JSONObject, sink: Sink, headers: Headers = ()
-    ) -> GiveUp | None:
-        """Begin a request that has no progress token; None where that would need waiting."""
-        link = self._link
-        request_id, begun = next(link.ids), asyncio.get_running_loop().time()
-        take_back = link.begin(jsonrpc.request(request_id, method, params), sink, headers)
-        if take_back is None:
-            return None
+    def way(self, method: str, headers: tuple[tuple[str, str], ...] = ()) -> Way:
+        """Return the way of requests that have no progress token; it is made once."""
+        way = self._ways.get((method, headers))
+        if way is None:
+            if len(self._ways) >= MAX_WAYS:
+                self._ways.clear()
+            way = self._ways[method, headers] = self._link.way(method, headers)
+        return way
 
-        def give_up() -> None:
-            take_back()
-            if self._hears_cancellation():
-                self.spawn(self._cancel(request_id, begun))
+    def withdraw(self, request_id: int, age: float) -> None:
+        """Tell the server that nobody waits for a request any more, where that can be told.
 
-        return give_up
+        It was sent `age` seconds ago.
+        """
+        if self._hears_cancellation():
+            self.spawn(self._cancel(request_id, age))
 
     def _hears_cancellation(self) -> bool:
         return self._link.is_duplex or "mcp-session-id" in self._link.headers
@@ -74,11 +76,10 @@ class Conversation:
         if hear is not None:
             hear(message)
 
-    async def _cancel(self, request_id: int, begun: float) -> None:
+    async def _cancel(self, request_id: int, age: float) -> None:
         if not self._link.is_duplex:
             # Over two connections, what was sent first may be read last; a server runs a call to
             # its end whose cancellation it read before.
-            age = asyncio.get_running_loop().time() - begun
             await asyncio.sleep(max(0.0, HEAD_START - age))
         params: JSONObject = {"requestId": request_id, "reason": "The client gave the call up."}
         await self.post(jsonrpc.notification("notifications/cancelled", params))

@@ -13,7 +13,7 @@ from interlock.protocol.versions import META_SUBSCRIPTION
 from interlock.telemetry.logs import get_logger
 from interlock.upstreams.channel import Channel
 from interlock.upstreams.envelope import EDGE, answered_id, is_answer
-from interlock.upstreams.port import Ended, GiveUp, Headers, Hear, ProtocolBroken, Sink
+from interlock.upstreams.port import Begun, Ended, Headers, Hear, ProtocolBroken, Sink, Way
 
 log = get_logger(__name__)
 
@@ -25,17 +25,40 @@ _OURS = frozenset(
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Exchange:
     """A request under way. One that is awaited is kept until its caller has taken the answer.
 
-    What the server says right after its answer may still be of it.
+    What the server says right after its answer may still be of it. `others` are all of its link.
     """
 
+    id: int
+    others: "dict[Any, _Exchange]"
     sink: Sink
     method: str
     is_awaited: bool
     is_over: bool = False
+
+    def give_up(self) -> None:
+        """Want the answer no more."""
+        self.others.pop(self.id, None)
+
+
+class _DuplexWay:
+    """The way of requests with one method over a link."""
+
+    __slots__ = ("_link", "_method", "_template")
+
+    def __init__(self, link: "DuplexLink", method: str) -> None:
+        self._link = link
+        self._method = method
+        self._template = jsonrpc.request_template(method)
+
+    def begin(self, params: bytes, sink: Sink) -> Begun | None:
+        """Send a request at once, if the channel takes it."""
+        link = self._link
+        number = next(link.ids)
+        return link.begin(number, self._method, self._template % (number, params), sink)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +107,30 @@ class DuplexLink:
     async def exchange(self, message: JSONObject, hear: Hear, headers: Headers = ()) -> JSONObject:
         """Send a request and wait for the answer with its id."""
         awaited = _Awaited(asyncio.get_running_loop().create_future(), hear)
-        self._exchanges[message["id"]] = _Exchange(awaited, message["method"], is_awaited=True)
+        number, method = message["id"], message["method"]
+        self._exchanges[number] = _Exchange(
+            number, self._exchanges, awaited, method, is_awaited=True
+        )
         try:
             await self.post(message)
             return await awaited.answer
         finally:
             self._exchanges.pop(message["id"], None)
 
-    def begin(self, message: JSONObject, sink: Sink, headers: Headers = ()) -> GiveUp | None:
-        """Send a request at once, if the channel takes it; the outcome goes to `sink`."""
-        if self._broken is not None or self._channel is None:
-            return None
-        request_id = message["id"]
-        self._exchanges[request_id] = _Exchange(sink, message["method"], is_awaited=False)
-        if not self._channel.send_now(dumps(message)):
-            del self._exchanges[request_id]
-            return None
-        return lambda: self._forget(request_id)
+    def way(self, method: str, headers: Headers = ()) -> Way:
+        """Return the way of requests with this method."""
+        return _DuplexWay(self, method)
 
-    def _forget(self, request_id: object) -> None:
-        self._exchanges.pop(request_id, None)
+    def begin(self, number: int, method: str, message: bytes, sink: Sink) -> Begun | None:
+        """Send the request with this number, if the channel takes it; the outcome is `sink`'s."""
+        channel, exchanges = self._channel, self._exchanges
+        if self._broken is not None or channel is None:
+            return None
+        begun = exchanges[number] = _Exchange(number, exchanges, sink, method, False)
+        if not channel.send_now(message):
+            del exchanges[number]
+            return None
+        return begun
 
     async def post(self, message: JSONObject, headers: Headers = ()) -> None:
         """Send one message."""
@@ -129,9 +156,25 @@ class DuplexLink:
         except ValueError:
             value = None
             self._fail_unreadable(text)
+        message = as_object(value)
+        if message is not None and self._answered(message):
+            return
         # Servers of 2025-03-26 may send several messages together.
-        for message in as_list(value) or (value,):
-            self._take(as_object(message), len(text))
+        for each in as_list(value) or (value,):
+            self._take(as_object(each), len(text))
+
+    def _answered(self, message: JSONObject) -> bool:
+        """Pass a plain answer on to who began its request; most messages are one."""
+        number = message.get("id")
+        if type(number) is not int or "method" in message:
+            return False
+        exchange = self._exchanges.get(number)
+        if exchange is None or exchange.is_over or exchange.is_awaited:
+            return False
+        exchange.is_over = True
+        del self._exchanges[number]
+        exchange.sink.answered(message)
+        return True
 
     def _fail_unreadable(self, text: bytes) -> None:
         """Let the call fail at once whose answer this would be, instead of at its deadline."""

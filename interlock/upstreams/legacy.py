@@ -12,14 +12,13 @@ from interlock.upstreams.conversation import Conversation, pass_notification, to
 from interlock.upstreams.port import (
     Caller,
     ClientFacts,
-    GiveUp,
     Headers,
     Link,
     Nobody,
     Peer,
     ProtocolBroken,
     ServerFacts,
-    Sink,
+    Way,
 )
 
 log = get_logger(__name__)
@@ -115,11 +114,13 @@ class LegacySession:
         finally:
             self._running.remove(running)
 
-    def begin(
-        self, method: str, params: JSONObject, sink: Sink, headers: Headers = ()
-    ) -> GiveUp | None:
-        """Begin a call, if that needs no waiting."""
-        return self._talk.begin(method, params, sink, headers)
+    def way(self, method: str, name: str, version: str) -> Way:
+        """Return the way of equal calls."""
+        return self._talk.way(method)
+
+    def withdraw(self, request_id: int, age: float) -> None:
+        """Tell the server that nobody waits for a call any more."""
+        self._talk.withdraw(request_id, age)
 
     def heard(self, message: JSONObject, caller: Caller) -> None:
         """Take what the server said during a call that was begun."""

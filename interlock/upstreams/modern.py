@@ -1,7 +1,6 @@
 """The modern era's conversation: stateless calls, discovery, and one stream of changes."""
 
 from collections.abc import Callable
-from functools import lru_cache
 
 from interlock.protocol.headers import HeaderParam, request_headers
 from interlock.protocol.json import JSONObject, as_list, as_object
@@ -19,12 +18,11 @@ from interlock.upstreams.conversation import Conversation, pass_notification, to
 from interlock.upstreams.port import (
     Caller,
     ClientFacts,
-    GiveUp,
     Headers,
     Link,
     ProtocolBroken,
     ServerFacts,
-    Sink,
+    Way,
 )
 
 
@@ -91,14 +89,16 @@ class ModernSession:
             method, params, hear, (*self._headers(method, params), *headers)
         )
 
-    def begin(
-        self, method: str, params: JSONObject, sink: Sink, headers: Headers = ()
-    ) -> GiveUp | None:
-        """Begin a call, if that needs no waiting; `headers` as for `request`."""
-        own: Headers = ()
-        if not self._link.is_duplex:
-            own = _named_headers(params["_meta"][META_VERSION], method, params.get("name"))
-        return self._talk.begin(method, params, sink, (*own, *headers))
+    def way(self, method: str, name: str, version: str) -> Way:
+        """Return the way of equal calls, whose `_meta` says this version."""
+        if self._link.is_duplex:
+            return self._talk.way(method)
+        named = request_headers(method, {"name": name})
+        return self._talk.way(method, (("mcp-protocol-version", version), *named))
+
+    def withdraw(self, request_id: int, age: float) -> None:
+        """Tell the server that nobody waits for a call any more."""
+        self._talk.withdraw(request_id, age)
 
     def heard(self, message: JSONObject, caller: Caller) -> None:
         """Take what the server said during a call that was begun."""
@@ -134,12 +134,6 @@ class ModernSession:
     async def close(self) -> None:
         """End the conversation and its link."""
         await self._talk.close()
-
-
-@lru_cache(maxsize=1024)
-def _named_headers(version: str, method: str, name: str | None) -> Headers:
-    """Return the headers of a request for something with a name, which are often the same."""
-    return [("mcp-protocol-version", version), *request_headers(method, {"name": name})]
 
 
 def mirrored(params: JSONObject, mirrors: tuple[HeaderParam, ...]) -> Headers:

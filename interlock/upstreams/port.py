@@ -11,7 +11,6 @@ from interlock.protocol.versions import Era
 
 Headers: TypeAlias = Sequence[tuple[str, str]]
 Hear: TypeAlias = Callable[[JSONObject], None]
-GiveUp: TypeAlias = Callable[[], None]
 
 
 class ProtocolBroken(UpstreamFailed):
@@ -83,6 +82,30 @@ class Sink(Protocol):
         ...
 
 
+class Begun(Protocol):
+    """A request under way that nobody awaits; `id` is its number on its link."""
+
+    @property
+    def id(self) -> int:
+        """The number that the server knows it by."""
+        ...
+
+    def give_up(self) -> None:
+        """Want the answer no more; `Session.withdraw` tells the server, where it can be told."""
+        ...
+
+
+class Way(Protocol):
+    """The way of equal requests to one server: what all of them say is written once."""
+
+    def begin(self, params: bytes, sink: Sink) -> Begun | None:
+        """Send a request with these params, as JSON, at once; the outcome goes to `sink`.
+
+        None where something would have to be waited for: then nothing was sent.
+        """
+        ...
+
+
 class Link(Protocol):
     """Carries messages to one server and back, whatever the transport.
 
@@ -99,11 +122,8 @@ class Link(Protocol):
         """Send a request and return its answer. Raises UpstreamFailed."""
         ...
 
-    def begin(self, message: JSONObject, sink: Sink, headers: Headers = ()) -> GiveUp | None:
-        """Send a request at once and return what gives it up; the outcome goes to `sink`.
-
-        None where something would have to be waited for: then nothing was sent.
-        """
+    def way(self, method: str, headers: Headers = ()) -> Way:
+        """Return the way of requests with this method and these headers."""
         ...
 
     async def post(self, message: JSONObject, headers: Headers = ()) -> None:
@@ -170,12 +190,17 @@ class Session(Protocol):
         """
         ...
 
-    def begin(
-        self, method: str, params: JSONObject, sink: Sink, headers: Headers = ()
-    ) -> GiveUp | None:
-        """Begin a call without a progress token, if that needs no waiting; else return None.
+    def way(self, method: str, name: str, version: str) -> Way:
+        """Return the way of calls without a progress token for the thing of this name.
 
-        What `sink` hears is handed to `heard`.
+        The modern era's say `version` in their `_meta`. What a sink hears there is handed to `heard`.
+        """
+        ...
+
+    def withdraw(self, request_id: int, age: float) -> None:
+        """Tell the server that nobody waits for a request any more, where that can be told.
+
+        It was sent `age` seconds ago.
         """
         ...
 

@@ -13,8 +13,8 @@ from interlock.errors import InterlockError, UpstreamFailed, UpstreamUnavailable
 from interlock.protocol.json import JSONObject, as_object, dumps, loads
 from interlock.protocol.sse import EventReader
 from interlock.upstreams.balancing import Endpoint, Endpoints, pause_of
-from interlock.upstreams.begun import MAX_MESSAGE, RECONNECT_DELAY, BegunAnswer, Cursor
-from interlock.upstreams.connection import headers_from
+from interlock.upstreams.begun import MAX_MESSAGE, RECONNECT_DELAY, Cursor, HTTPWay
+from interlock.upstreams.connection import Connection, headers_from
 from interlock.upstreams.connections import (
     ConnectionFailed,
     HTTPClient,
@@ -24,15 +24,13 @@ from interlock.upstreams.connections import (
 from interlock.upstreams.definition import HTTPTarget
 from interlock.upstreams.port import (
     Ended,
-    GiveUp,
     Headers,
     Hear,
     ProtocolBroken,
     SessionExpired,
-    Sink,
+    Way,
 )
 
-MAX_HEADS = 1024  # prepared heads of one link
 MAX_RETRY = 60.0  # seconds between attempts, where no server asks for more
 MAX_RESUMES = 20
 GOODBYE = 2.0  # seconds in which a session is ended politely
@@ -77,11 +75,11 @@ class HTTPLink:
         # A legacy session is known to the endpoint that opened it, and to no other.
         self._home: Endpoint | None = None
         self._closed = False
-        self._heads: dict[tuple[str | tuple[str, str], ...], bytes] = {}
+        self.now = endpoints.now
 
     async def exchange(self, message: JSONObject, hear: Hear, headers: Headers = ()) -> JSONObject:
         """POST a request and return its answer, from the body or from the stream."""
-        endpoint = self._endpoint(message)
+        endpoint = self._endpoint(message.get("method"))
         cursor, wanted = Cursor(), message["id"]
         async with self._posted(endpoint, message, headers) as response:
             if _content_type(response) != "text/event-stream":
@@ -104,35 +102,21 @@ class HTTPLink:
         self._endpoints.failed(endpoint)
         raise UpstreamUnavailable(f"{self._name} ended its stream before the answer.")
 
-    def begin(self, message: JSONObject, sink: Sink, headers: Headers = ()) -> GiveUp | None:
-        """POST a request at once, if a connection is free; the outcome goes to `sink`."""
-        try:
-            endpoint = self._endpoint(message)
-        except UpstreamFailed:
-            return None
+    def way(self, method: str, headers: Headers = ()) -> Way:
+        """Return the way of requests with this method and these headers."""
+        sent = (*_POST_HEADERS, *self._own_headers(), *headers)
+        return HTTPWay(self, method, lambda endpoint: request_head(endpoint.url, sent))
+
+    def free(self) -> tuple[Endpoint, Connection] | None:
+        """Return a connection that takes a call at once, and where it leads, if there is one."""
+        endpoint = self._home
+        if endpoint is None or endpoint.ejected_until or endpoint.busy_until:
+            try:
+                endpoint = self._endpoint(None)
+            except UpstreamFailed:
+                return None
         connection = self._client.idle(endpoint.url)
-        if connection is None:
-            return None
-        body = dumps(message)
-        answer = BegunAnswer(self, endpoint, connection, message["id"], sink)
-        connection.start(
-            b"%s%d\r\n\r\n%s" % (self._head(endpoint, headers), len(body), body), answer
-        )
-        return answer.give_up
-
-    def _head(self, endpoint: Endpoint, headers: Headers) -> bytes:
-        key = (endpoint.url, *self.headers.items(), *headers)
-        head = self._heads.get(key)
-        if head is None:
-            if len(self._heads) >= MAX_HEADS:
-                self._heads.clear()
-            head = request_head(endpoint.url, (*_POST_HEADERS, *self._own_headers(), *headers))
-            self._heads[key] = head
-        return head
-
-    def now(self) -> float:
-        """Return the moment by the clock of the endpoints."""
-        return self._endpoints.now()
+        return (endpoint, connection) if connection is not None else None
 
     def was_answered(
         self, endpoint: Endpoint, status: int, fields: Sequence[tuple[bytes, bytes]]
@@ -154,18 +138,18 @@ class HTTPLink:
 
     async def post(self, message: JSONObject, headers: Headers = ()) -> None:
         """POST a message that wants no answer."""
-        endpoint = self._endpoint(message)
+        endpoint = self._endpoint(message.get("method"))
         async with self._posted(endpoint, message, headers) as response:
             if response.status >= HTTPStatus.BAD_REQUEST:
                 raise self._refused(response.status, response.headers, endpoint)
             await response.read(MAX_MESSAGE)
 
-    def _endpoint(self, message: JSONObject) -> Endpoint:
+    def _endpoint(self, method: object) -> Endpoint:
         """Return where a message goes. Raises UpstreamBusy, and SessionExpired to move a session."""
         home = self._home
         if home is None:
             chosen = self._endpoints.choose()
-            if message.get("method") == "initialize":
+            if method == "initialize":
                 self._home = chosen
             return chosen
         if self._endpoints.has_better(home):
@@ -276,7 +260,7 @@ class HTTPLink:
             await asyncio.sleep(cursor.retry)
 
     async def _hear_stream(self, cursor: Cursor) -> None:
-        async with self._got(self._endpoint({}), cursor) as response:
+        async with self._got(self._endpoint(None), cursor) as response:
             cursor.was_open = True
             async for message in _messages(response, cursor):
                 if isinstance(message.get("method"), str):

@@ -6,7 +6,6 @@ with them and share one conversation.
 """
 
 import asyncio
-import contextlib
 import contextvars
 import time
 from collections.abc import Awaitable, Callable
@@ -79,6 +78,7 @@ class Place:
     session: LegacySession | ModernSession
     owner: Owner
     calls: int = 0
+    is_open: bool = True
     used: float = field(default_factory=time.monotonic)
 
 
@@ -113,6 +113,7 @@ class Upstream:
         self._opening: dict[tuple[Era, str], asyncio.Task[Place]] = {}
         self._closed = False
         self._call_ended = asyncio.Event()
+        self._drains = 0  # how many wait for calls to end
 
     async def start(self) -> ServerFacts:
         """Open the shared session and learn who the server is. Raises UpstreamFailed."""
@@ -177,20 +178,22 @@ class Upstream:
                 slot.used = time.monotonic()
         raise AssertionError("unreachable")
 
-    def enter(self, era: Era) -> Place | None:
-        """Count a call in the shared session, if that is open; `leave` when the call is over."""
-        if self._closed or self.blocked is not None:
-            return None
-        slot = self._slots.get((era, SHARED))
-        if slot is not None:
-            slot.calls += 1
-        return slot
+    def place(self, era: Era) -> Place | None:
+        """Return the place of calls in the shared session, if that is open."""
+        return self._slots.get((era, SHARED))
+
+    def enter(self, place: Place) -> bool:
+        """Count a call in a shared session, if that is open still; `leave` when it is over."""
+        if self._closed or not place.is_open or self.blocked is not None:
+            return False
+        place.calls += 1
+        return True
 
     def leave(self, place: Place) -> None:
         """Count a call no more that entered here."""
         place.calls -= 1
-        place.used = time.monotonic()
-        self._call_ended.set()
+        if self._drains:
+            self._call_ended.set()
 
     async def shared(self, era: Era | None = None) -> LegacySession | ModernSession:
         """Return the shared session, opened if need be."""
@@ -303,6 +306,7 @@ class Upstream:
             slot = self._slots.get((era, key[1]))
             if slot is not None:
                 del self._slots[era, key[1]]
+                slot.is_open = False
                 _ended(slot)
                 break
         if key[1] == SHARED and not self._closed:
@@ -312,6 +316,7 @@ class Upstream:
         for key, candidate in tuple(self._slots.items()):
             if candidate is slot:
                 del self._slots[key]
+                slot.is_open = False
                 await slot.session.close()
 
     async def _end(self, slot: Place) -> None:
@@ -320,11 +325,16 @@ class Upstream:
 
     async def drained(self, seconds: float) -> None:
         """Wait until no call is under way, for at most so many seconds."""
-        with contextlib.suppress(TimeoutError):
+        self._drains += 1
+        try:
             async with asyncio.timeout(seconds):
                 while any(slot.calls for slot in self._slots.values()):
                     self._call_ended.clear()
                     await self._call_ended.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._drains -= 1
 
     @property
     def is_busy(self) -> bool:
