@@ -80,7 +80,7 @@ class Rows:
     def _moment(self, began: float) -> str | datetime:
         if not self._is_sqlite:
             return datetime.fromtimestamp(began, UTC)
-        second, micros = divmod(int(began * 1_000_000), 1_000_000)
+        second, micros = divmod(round(began * 1_000_000), 1_000_000)
         if second != self._second[0]:
             # The text of a second is written once.
             self._second = second, f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S}."

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interlock.audit.filters import Position, RecordFilter
-from interlock.audit.record import Record, new_record_id
+from interlock.audit.record import Model, Record, Repeat, new_record_id
 from interlock.audit.store import RecordStore
 from interlock.errors import BadInput, NotFound
 from tests.audit.records import (
@@ -42,6 +42,27 @@ async def test_a_record_written_again_stays_as_it_was(store: RecordStore) -> Non
     await store.add([record(id=first.id, outcome="failed"), other])
 
     assert await all_of(store) == newest_first([first, other])
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 70])
+async def test_records_that_are_alike_read_back_as_they_would_alone(
+    store: RecordStore, count: int
+) -> None:
+    like = record(tool_error=False, client_name="Cursor — é")
+    model = Model(like)
+    began = NOON.timestamp()
+    repeats = [
+        Repeat(model, began + number / 8, 0.25, 2.5, 3.0, 100 + number, 200, f"r{number}")
+        for number in range(count)
+    ]
+    others = [record(rpc_code=-1), record(reason="late")]
+
+    await store.add([others[0], *repeats, others[1]])
+    await store.add(repeats[:2])
+
+    alone = [each.record() for each in repeats]
+    assert {each.id for each in alone} == {each.id for each in repeats}
+    assert await all_of(store) == newest_first([*others, *alone])
 
 
 @pytest.mark.parametrize("record_id", ["", "x", new_record_id(), "\0" * 26, "../../etc/passwd"])

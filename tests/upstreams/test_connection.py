@@ -2,11 +2,11 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 
 import pytest
 
-from interlock.errors import TooLarge, UpstreamFailed
+from interlock.errors import InterlockError, TooLarge, UpstreamFailed
 from interlock.upstreams.connection import MAX_BUFFERED, MAX_HEAD, Connection
 from interlock.upstreams.connections import ConnectionFailed, HTTPResponse
 from tests.upstreams.raw_server import (
@@ -351,3 +351,67 @@ async def test_bytes_on_an_idle_connection_end_it() -> None:
         assert await fetch(client, server.url) == b"ok"
         read.set()
         await gone.wait()
+
+
+class Taken:
+    """Takes one answer, and keeps in what parts it came."""
+
+    takes_whole = True
+    waiting = 0
+
+    def __init__(self) -> None:
+        self.parts: list[object] = []
+        self.over = asyncio.Event()
+
+    def whole(self, body: bytes) -> None:
+        self.parts.append(("whole", body))
+        self.over.set()
+
+    def head(self, status: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        self.parts.append(status)
+
+    def part(self, data: bytes) -> None:
+        self.parts.append(data)
+
+    def end(self, error: InterlockError | None) -> None:
+        self.parts.append(error)
+        self.over.set()
+
+
+PLAIN = b"HTTP/1.1 %s OK\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s"
+
+
+def plain(body: bytes, status: bytes = b"200", field: bytes = b"") -> bytes:
+    return PLAIN % (status, field, len(body), body)
+
+
+async def test_an_answer_with_a_head_that_was_read_before_is_taken_whole() -> None:
+    hostile = plain(b"{}", b"500")
+    answers: list[tuple[bytes, list[object]]] = [
+        (plain(b"1"), [200, b"1", None]),
+        (plain(b"1"), [("whole", b"1")]),
+        (plain(b"[1, 2]"), [("whole", b"[1, 2]")]),
+        (plain(b"{}", b"500"), [500, b"{}", None]),
+        (plain(b"3", field=b"Content-Encoding: x\r\n"), [200, b"3", None]),
+        # What looks like a head in a body is none.
+        (plain(hostile), [("whole", hostile)]),
+        (hostile, [500, b"{}", None]),
+        (plain(b"4"), [("whole", b"4")]),
+    ]
+
+    async def script(peer: Peer) -> None:
+        for answer in (OK, *(each for each, _ in answers)):
+            await peer.request()
+            await peer.send(answer)
+
+    async with serving(script) as (server, client):
+        await fetch(client, server.url)
+        for answer, expected in answers:
+            connection = client.idle(server.url)
+            assert connection is not None
+            taken = Taken()
+            connection.start(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", taken)
+            async with asyncio.timeout(30):
+                await taken.over.wait()
+            assert (answer, expected) == (answer, taken.parts)
+        assert server.connections == 1
