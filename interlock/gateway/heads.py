@@ -69,7 +69,7 @@ class Head:
     headers: dict[str, str]
     session_id: str | None
     version: str | None
-    is_modern: bool
+    is_modern: bool = False
     key: bytes = b""
     table: RouteTable | None = None
     stamp: int = -1
