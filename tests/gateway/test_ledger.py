@@ -16,7 +16,7 @@ from interlock.telemetry.metrics import CallMetrics
 
 def recorded(trace: Trace) -> Record:
     records: list[Record] = []
-    Ledger(records.append).close(trace)
+    Ledger(lambda made: records.append(made) if isinstance(made, Record) else None).close(trace)
     (record,) = records
     return record
 
