@@ -25,8 +25,27 @@ function precompressed(): Plugin {
   };
 }
 
+/** Tells the console which packages it is made of, and under which licences. */
+function licences(): Plugin {
+  const name = "virtual:licences";
+  return {
+    name: "licences",
+    resolveId: (id) => (id === name ? `\0${name}` : undefined),
+    load(id) {
+      if (id !== `\0${name}`) return;
+      const read = (path: string) =>
+        JSON.parse(readFileSync(join(import.meta.dirname, path), "utf8"));
+      const found = Object.keys(read("package.json").dependencies).map((each) => {
+        const { version, license } = read(join("node_modules", each, "package.json"));
+        return { name: each, version, licence: license };
+      });
+      return `export default ${JSON.stringify(found)}`;
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [react(), tailwind(), precompressed()],
+  plugins: [react(), tailwind(), licences(), precompressed()],
   resolve: { alias: { "@": join(import.meta.dirname, "src") } },
   html: { cspNonce: "__NONCE__" },
   build: {

@@ -11,6 +11,8 @@ export type Stage = {
   password: string;
   key: string;
   chromium: string;
+  /** The folder of the libraries that came with it; empty where none did. */
+  libraries: string;
   python: string;
   servers: Record<string, Record<string, unknown>>;
   images: string;
@@ -28,6 +30,9 @@ let state: Awaited<ReturnType<BrowserContext["storageState"]>> | undefined;
 export async function open(look: Look = {}): Promise<Page> {
   browser ??= await chromium.launch({
     executablePath: stage.chromium,
+    env: stage.libraries
+      ? { ...(process.env as Record<string, string>), LD_LIBRARY_PATH: stage.libraries }
+      : undefined,
     args: ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
   });
   const context = await browser.newContext({
@@ -100,5 +105,5 @@ export async function picture(page: Page, name: string): Promise<void> {
 /** Waits until a page shows what it has: nothing is loading, no skeleton is left. */
 export async function settled(page: Page): Promise<void> {
   await page.locator("h1").first().waitFor();
-  await page.waitForFunction(() => !document.querySelector('[role="status"][aria-label]'));
+  await page.waitForFunction(() => !document.querySelector("[data-skeleton]"));
 }

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { CHOSEN_PASSWORD, close, complaints, keepLogin, open, stage } from "./harness";
+import { CHOSEN_PASSWORD, close, complaints, keepLogin, open, picture, stage } from "./harness";
 
 let page: Page;
 
@@ -49,14 +49,15 @@ test("servers pasted as JSON are shown before anything changes, and then run", a
   await page.getByRole("button", { name: "Preview" }).click();
   const preview = page.getByRole("region", { name: "Preview" });
   await preview.getByText("modern", { exact: true }).waitFor();
+  await picture(page, "servers-import-preview");
   expect(await preview.getByText("New").count()).toBe(2);
   expect(await preview.getByText("Fault").count()).toBe(1);
   await page.getByRole("button", { name: "Import 2 servers" }).click();
   await preview.getByText("Added").first().waitFor();
   await page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
   // The status comes by itself, as the gateway tells of it.
-  await page.locator("tr", { hasText: "modern" }).locator("[data-status=ok]").waitFor();
-  await page.locator("tr", { hasText: "legacy" }).locator("[data-status=ok]").waitFor();
+  await rowOf(page, "modern").locator("[data-status=ok]").waitFor();
+  await rowOf(page, "legacy").locator("[data-status=ok]").waitFor();
 });
 
 test("a server is tried before it is saved, and what is wrong is said", async () => {
@@ -75,6 +76,7 @@ test("a server is tried before it is saved, and what is wrong is said", async ()
   await dialog.getByLabel("Arguments").fill(args.join("\n"));
   await dialog.getByRole("button", { name: "Test connection" }).click();
   await dialog.getByText("It works").waitFor();
+  await picture(page, "servers-trial");
   await dialog.getByRole("button", { name: "Add server" }).click();
   await page.getByRole("link", { name: "spare" }).waitFor();
 });
@@ -93,9 +95,9 @@ test("deleting names what is lost, and can be taken back", async () => {
 test("disabling shows at once, and its undo enables again", async () => {
   await page.getByRole("button", { name: "Actions for spare" }).click();
   await page.getByRole("menuitem", { name: "Disable" }).click();
-  await page.locator("tr", { hasText: "spare" }).locator("[data-status=disabled]").waitFor();
+  await rowOf(page, "spare").locator("[data-status=disabled]").waitFor();
   await page.getByRole("button", { name: "Undo" }).last().click();
-  await page.locator("tr", { hasText: "spare" }).locator("[data-status=ok]").waitFor();
+  await rowOf(page, "spare").locator("[data-status=ok]").waitFor();
 });
 
 test("the palette leads anywhere by the keyboard alone", async () => {
@@ -114,6 +116,7 @@ test("a tool is called with the form, and its data is held against its schema", 
   await run.click();
   await page.getByText("Succeeded").first().waitFor();
   await page.getByText("Fits its schema").waitFor();
+  await picture(page, "playground-result");
   expect(await page.getByRole("region", { name: "Structured data" }).textContent()).toContain("42");
 });
 
@@ -122,6 +125,7 @@ test("what a server asks is answered where the call was made, in both eras", asy
     await page.goto(`/p/default/playground?tool=${server}__ask_first`);
     await page.getByRole("button", { name: "Run", exact: true }).click();
     await page.getByText("What is your name?").waitFor();
+    await picture(page, `playground-asks-${server}`);
     await page.getByLabel("Name").fill("Ada");
     await page.getByRole("button", { name: "Send" }).click();
     await page.getByText("Succeeded").first().waitFor();
@@ -167,6 +171,7 @@ test("the call is in the records, with where its time went", async () => {
   const drawer = page.getByRole("dialog");
   await drawer.getByText("Where the time went").waitFor();
   await drawer.getByText("Interlock console").waitFor();
+  await picture(page, "records-one");
   expect(new URL(page.url()).searchParams.get("record")).toMatch(/\w+/);
   await page.goto("/p/default/records");
   await page.getByText("Python SDK").first().waitFor();
@@ -202,10 +207,54 @@ test("a server that dies is shown, and shown again when it has recovered", async
   await page.locator("[data-status=ok]").waitFor();
 });
 
-test("nothing was refused by the policy, and no script failed", () => {
-  // The browser itself reports the answers 401 to a stranger and to a wrong password.
-  expect(complaints.filter((line) => !line.includes("status of 401"))).toEqual([]);
+test("a project is made, limited, and deleted by name with what it holds", async () => {
+  await page.goto("/projects");
+  await page.getByRole("button", { name: "New project" }).click();
+  await page.getByLabel("Name", { exact: true }).fill("short-lived");
+  await page.getByRole("button", { name: "Make project" }).click();
+  await rowOf(page, "short-lived").waitFor();
+  await page.getByRole("button", { name: "Edit short-lived" }).click();
+  await page.getByLabel("Calls at most").fill("600");
+  await page.getByRole("button", { name: "Save" }).click();
+  await rowOf(page, "short-lived").getByText("600 a minute").waitFor();
+  await page.getByRole("button", { name: "Delete short-lived" }).click();
+  const question = page.getByRole("alertdialog");
+  expect(await question.textContent()).toContain("short-lived");
+  await question.getByRole("button", { name: "Delete project" }).click();
+  await rowOf(page, "short-lived").waitFor({ state: "detached" });
 });
+
+test("language, theme and password are changed in the settings", async () => {
+  await page.goto("/settings");
+  await page.getByLabel("Language").click();
+  await page.getByRole("option", { name: "한국어" }).click();
+  await page.getByRole("heading", { name: "설정" }).waitFor();
+  expect(await page.locator("html").getAttribute("lang")).toBe("ko");
+  await page.getByLabel("언어").click();
+  await page.getByRole("option", { name: "English" }).click();
+  await page.getByLabel("Theme").click();
+  await page.getByRole("option", { name: "Dark" }).click();
+  expect(await page.locator("html").getAttribute("class")).toContain("dark");
+  await page.getByLabel("Current password").fill("not the password");
+  await page.getByLabel("New password").fill(`${CHOSEN_PASSWORD}, longer`);
+  await page.getByRole("button", { name: "Change password" }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByLabel("Current password").fill(CHOSEN_PASSWORD);
+  await page.getByRole("button", { name: "Change password" }).click();
+  await page.getByText("The password was changed.").first().waitFor();
+  // The pages that follow are looked at with the session that this one has now.
+  await keepLogin(page);
+});
+
+test("nothing was refused by the policy, and no script failed", () => {
+  // The browser itself reports the answers to a stranger, and to a wrong password.
+  expect(complaints.filter((line) => !/status of 40[01]/.test(line))).toEqual([]);
+});
+
+/** The row of a table that begins with this name. */
+function rowOf(shown: Page, name: string) {
+  return shown.locator("tr", { has: shown.getByText(name, { exact: true }) });
+}
 
 /** How often the page says that the server was started again. */
 function restartsOf(shown: Page): Promise<string | null> {

@@ -524,50 +524,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/projects/{project}/clients": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Clients
-         * @description List the clients that configurations can be written for.
-         */
-        get: operations["list_clients_api_v1_projects__project__clients_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/projects/{project}/clients/{client}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Show Configuration
-         * @description Write the configuration of a client without a key.
-         */
-        get: operations["show_configuration_api_v1_projects__project__clients__client__get"];
-        put?: never;
-        /**
-         * Write Configuration
-         * @description Write the configuration of a client, with the key that the caller gives.
-         */
-        post: operations["write_configuration_api_v1_projects__project__clients__client__post"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/projects/{project}/records": {
         parameters: {
             query?: never;
@@ -622,6 +578,70 @@ export interface paths {
         get: operations["get_record_api_v1_projects__project__records__record_id__get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Statistics
+         * @description Show how the calls of a project went: over time, by server and by tool.
+         */
+        get: operations["show_statistics_api_v1_projects__project__statistics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Clients
+         * @description List the clients that configurations can be written for.
+         */
+        get: operations["list_clients_api_v1_projects__project__clients_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/clients/{client}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Configuration
+         * @description Write the configuration of a client without a key.
+         */
+        get: operations["show_configuration_api_v1_projects__project__clients__client__get"];
+        put?: never;
+        /**
+         * Write Configuration
+         * @description Write the configuration of a client, with the key that the caller gives.
+         */
+        post: operations["write_configuration_api_v1_projects__project__clients__client__post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1524,6 +1544,26 @@ export interface components {
          */
         Role: "reporter" | "developer" | "owner";
         /**
+         * ServerSumView
+         * @description The calls that one server got.
+         */
+        ServerSumView: {
+            /** Calls */
+            calls: number;
+            /** Failed */
+            failed: number;
+            /** Refused */
+            refused: number;
+            /** P50 Ms */
+            p50_ms: number | null;
+            /** P95 Ms */
+            p95_ms: number | null;
+            /** P99 Ms */
+            p99_ms: number | null;
+            /** Server */
+            server: string;
+        };
+        /**
          * ServerView
          * @description A server with how it is now.
          */
@@ -1623,6 +1663,97 @@ export interface components {
             created_at: string;
             /** Pid */
             pid: number;
+        };
+        /**
+         * StatisticsView
+         * @description How calls went; servers and tools with the most failures, then calls, come first.
+         */
+        StatisticsView: {
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /** Step Seconds */
+            step_seconds: number;
+            total: components["schemas"]["SumView"];
+            /** Steps */
+            steps: components["schemas"]["StepView"][];
+            /** Servers */
+            servers: components["schemas"]["ServerSumView"][];
+            /** Tools */
+            tools: components["schemas"]["ToolSumView"][];
+        };
+        /**
+         * StepView
+         * @description The calls of one step, which begins at `time`.
+         */
+        StepView: {
+            /** Calls */
+            calls: number;
+            /** Failed */
+            failed: number;
+            /** Refused */
+            refused: number;
+            /** P50 Ms */
+            p50_ms: number | null;
+            /** P95 Ms */
+            p95_ms: number | null;
+            /** P99 Ms */
+            p99_ms: number | null;
+            /**
+             * Time
+             * Format: date-time
+             */
+            time: string;
+        };
+        /**
+         * SumView
+         * @description Some calls together; times in milliseconds, null where there was no call.
+         *
+         *     `failed` are those that the server, the way to it or the tool failed; `refused` those that the
+         *     gateway turned away.
+         */
+        SumView: {
+            /** Calls */
+            calls: number;
+            /** Failed */
+            failed: number;
+            /** Refused */
+            refused: number;
+            /** P50 Ms */
+            p50_ms: number | null;
+            /** P95 Ms */
+            p95_ms: number | null;
+            /** P99 Ms */
+            p99_ms: number | null;
+        };
+        /**
+         * ToolSumView
+         * @description The calls of one tool, by the name under which it was called.
+         */
+        ToolSumView: {
+            /** Calls */
+            calls: number;
+            /** Failed */
+            failed: number;
+            /** Refused */
+            refused: number;
+            /** P50 Ms */
+            p50_ms: number | null;
+            /** P95 Ms */
+            p95_ms: number | null;
+            /** P99 Ms */
+            p99_ms: number | null;
+            /** Server */
+            server: string;
+            /** Tool */
+            tool: string;
         };
         /**
          * Tools
@@ -2747,107 +2878,6 @@ export interface operations {
             };
         };
     };
-    list_clients_api_v1_projects__project__clients_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ClientView"][];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    show_configuration_api_v1_projects__project__clients__client__get: {
-        parameters: {
-            query?: {
-                unified?: boolean;
-            };
-            header?: never;
-            path: {
-                client: string;
-                project: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConfigurationView"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    write_configuration_api_v1_projects__project__clients__client__post: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                client: string;
-                project: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ConfigurationBody"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConfigurationView"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
     list_records_api_v1_projects__project__records_get: {
         parameters: {
             query?: {
@@ -2962,6 +2992,145 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RecordView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    show_statistics_api_v1_projects__project__statistics_get: {
+        parameters: {
+            query?: {
+                /** @description an hour before the end, if left out */
+                since?: string | null;
+                /** @description now, if left out */
+                until?: string | null;
+                /** @description seconds; a sixtieth, if left out */
+                step?: number | null;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatisticsView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_clients_api_v1_projects__project__clients_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientView"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    show_configuration_api_v1_projects__project__clients__client__get: {
+        parameters: {
+            query?: {
+                unified?: boolean;
+            };
+            header?: never;
+            path: {
+                client: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    write_configuration_api_v1_projects__project__clients__client__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigurationBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationView"];
                 };
             };
             /** @description Validation Error */

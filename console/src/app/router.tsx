@@ -13,6 +13,7 @@ import { connectSearch } from "@/features/connect/search";
 import { entranceSearch } from "@/features/entrance/search";
 import { keysSearch } from "@/features/keys/search";
 import { playgroundSearch } from "@/features/playground/search";
+import { projectsSearch } from "@/features/projects/search";
 import { recordsSearch } from "@/features/records/search";
 import { serverSearch, serversSearch } from "@/features/servers/search";
 import { Lost, Troubled } from "./fallbacks";
@@ -57,9 +58,9 @@ const start = createRoute({
   getParentRoute: () => inside,
   path: "/",
   beforeLoad: async ({ context }) => {
-    const projects = await context.client.ensureQueryData(projectsQuery);
-    const kept = projects.find((each) => each.name === lastProject());
-    const project = (kept ?? projects[0])?.name ?? "default";
+    const all = await context.client.ensureQueryData(projectsQuery);
+    const kept = all.find((each) => each.name === lastProject());
+    const project = (kept ?? all[0])?.name ?? "default";
     throw redirect({ to: "/p/$project/servers", params: { project } });
   },
 });
@@ -115,11 +116,33 @@ const records = createRoute({
   component: lazyRouteComponent(() => import("@/features/records/RecordsPage"), "RecordsPage"),
 });
 
+const projects = createRoute({
+  getParentRoute: () => inside,
+  path: "/projects",
+  validateSearch: projectsSearch,
+  component: lazyRouteComponent(() => import("@/features/projects/ProjectsPage"), "ProjectsPage"),
+});
+
+const settings = createRoute({
+  getParentRoute: () => inside,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("@/features/settings/SettingsPage"), "SettingsPage"),
+});
+
+const about = createRoute({
+  getParentRoute: () => inside,
+  path: "/about",
+  component: lazyRouteComponent(() => import("@/features/about/AboutPage"), "AboutPage"),
+});
+
 const routeTree = root.addChildren([
   login,
   welcome,
   inside.addChildren([
     start,
+    projects,
+    settings,
+    about,
     project.addChildren([servers, server, playground, records, connect, keys]),
   ]),
 ]);

@@ -27,9 +27,10 @@ export function Dialog({ isOpen, onClose, size = "md", ...rest }: WindowProps) {
       <RadixDialog.Portal>
         <RadixDialog.Overlay className={veil} />
         <RadixDialog.Content
+          onOpenAutoFocus={focusInside}
           {...(rest.note ? {} : { "aria-describedby": undefined })}
           className={cx(
-            "fixed inset-x-0 bottom-0 z-50 mx-auto flex max-h-[92dvh] w-full animate-rise flex-col rounded-t-lg border bg-surface shadow-float sm:top-[6dvh] sm:bottom-auto sm:max-h-[88dvh] sm:w-[calc(100%-2rem)] sm:rounded-lg",
+            "fixed inset-x-0 bottom-0 z-50 outline-none mx-auto flex max-h-[92dvh] w-full animate-rise flex-col rounded-t-lg border bg-surface shadow-float sm:top-[6dvh] sm:bottom-auto sm:max-h-[88dvh] sm:w-[calc(100%-2rem)] sm:rounded-lg",
             widths[size],
           )}
         >
@@ -46,9 +47,10 @@ export function Drawer({ isOpen, onClose, size = "md", ...rest }: WindowProps) {
       <RadixDialog.Portal>
         <RadixDialog.Overlay className={veil} />
         <RadixDialog.Content
+          onOpenAutoFocus={focusInside}
           {...(rest.note ? {} : { "aria-describedby": undefined })}
           className={cx(
-            "fixed inset-y-0 right-0 z-50 flex w-full animate-slide flex-col border-l bg-surface shadow-float",
+            "fixed inset-y-0 right-0 z-50 outline-none flex w-full animate-slide flex-col border-l bg-surface shadow-float",
             widths[size],
           )}
         >
@@ -57,6 +59,13 @@ export function Drawer({ isOpen, onClose, size = "md", ...rest }: WindowProps) {
       </RadixDialog.Portal>
     </RadixDialog.Root>
   );
+}
+
+/** Puts the focus on the window itself, unless a field of it has taken it: not on "Close". */
+function focusInside(event: Event): void {
+  event.preventDefault();
+  const opened = event.currentTarget as HTMLElement;
+  if (!opened.contains(document.activeElement)) opened.focus();
 }
 
 function Content({ title, note, children, footer }: Omit<WindowProps, "isOpen" | "onClose">) {

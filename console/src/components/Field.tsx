@@ -1,5 +1,6 @@
 /** A control of a form with its label, hint and error, tied together for screen readers. */
 
+import { getNonce } from "get-nonce";
 import { Check, ChevronDown, Search } from "lucide-react";
 import { Checkbox as RadixCheckbox, Select as RadixSelect, Switch as RadixSwitch } from "radix-ui";
 import { type ComponentProps, createContext, type ReactNode, use, useId } from "react";
@@ -116,7 +117,7 @@ export function Select({ value, onChange, options, label, className, placeholder
           collisionPadding={8}
           className="z-60 max-h-(--radix-select-content-available-height) min-w-(--radix-select-trigger-width) animate-fade overflow-hidden rounded-lg border bg-surface p-1 shadow-float"
         >
-          <RadixSelect.Viewport>
+          <RadixSelect.Viewport nonce={getNonce()}>
             {options.map((option) => (
               <RadixSelect.Item
                 key={option.value}

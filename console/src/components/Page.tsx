@@ -63,7 +63,9 @@ export function Card({ title, actions, className, children }: CardProps) {
 
 /** Stands where content will be, in its size, so that nothing jumps. */
 export function Skeleton({ className }: { className?: string }) {
-  return <div aria-hidden className={cx("animate-pulse rounded-md bg-hover", className)} />;
+  return (
+    <div aria-hidden data-skeleton className={cx("animate-pulse rounded-md bg-hover", className)} />
+  );
 }
 
 export function SkeletonRows({ rows = 6 }: { rows?: number }) {

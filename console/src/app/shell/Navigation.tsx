@@ -1,12 +1,12 @@
 /** The project, and the places in it. */
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useRouterState } from "@tanstack/react-router";
-import { Check, ChevronsUpDown } from "lucide-react";
+import { Check, ChevronsUpDown, FolderKanban } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { projectsQuery } from "@/api/projects";
 import { cx } from "@/components/cx";
-import { Menu, MenuItem } from "@/components/Menu";
-import { PROJECT_PLACES } from "./places";
+import { Menu, MenuItem, MenuLine } from "@/components/Menu";
+import { COMMON_PLACES, PROJECT_PLACES } from "./places";
 import { useProject } from "./project";
 
 const place =
@@ -25,6 +25,16 @@ export function Navigation() {
         {PROJECT_PLACES.map(({ to, word, icon: Icon }) => (
           <li key={to}>
             <Link to={to} params={{ project }} className={place}>
+              <Icon aria-hidden className="size-4 shrink-0" />
+              {t(`places.${word}`)}
+            </Link>
+          </li>
+        ))}
+      </ul>
+      <ul className="mt-auto flex flex-col gap-0.5">
+        {COMMON_PLACES.map(({ to, word, icon: Icon }) => (
+          <li key={to}>
+            <Link to={to} className={place}>
               <Icon aria-hidden className="size-4 shrink-0" />
               {t(`places.${word}`)}
             </Link>
@@ -72,6 +82,10 @@ function ProjectSwitcher() {
           <span className="truncate">{each.name}</span>
         </MenuItem>
       ))}
+      <MenuLine />
+      <MenuItem icon={FolderKanban} onSelect={() => navigate({ to: "/projects" })}>
+        {t("manageProjects")}
+      </MenuItem>
     </Menu>
   );
 }

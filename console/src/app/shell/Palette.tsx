@@ -17,7 +17,7 @@ import { projectsQuery } from "@/api/projects";
 import { serversQuery, toolsQuery } from "@/api/servers";
 import { cx } from "@/components/cx";
 import { chooseTheme, useTheme } from "@/components/theme";
-import { PROJECT_PLACES } from "./places";
+import { COMMON_PLACES, PROJECT_PLACES } from "./places";
 import { useProject } from "./project";
 
 type Command = { id: string; label: string; kind: string; icon: LucideIcon; run: () => void };
@@ -136,6 +136,13 @@ function useCommands(): Command[] {
       kind: t("kinds.page"),
       icon,
       run: () => navigate({ to, params: { project } }),
+    })),
+    ...COMMON_PLACES.map(({ to, word, icon }) => ({
+      id: to,
+      label: t(`places.${word}`),
+      kind: t("kinds.page"),
+      icon,
+      run: () => navigate({ to }),
     })),
     {
       id: "theme",

@@ -1,5 +1,15 @@
 /** The places that the navigation and the palette lead to. */
-import { KeyRound, type LucideIcon, Plug, ScrollText, Server, SquareTerminal } from "lucide-react";
+import {
+  FolderKanban,
+  Info,
+  KeyRound,
+  type LucideIcon,
+  Plug,
+  ScrollText,
+  Server,
+  Settings,
+  SquareTerminal,
+} from "lucide-react";
 
 export const PROJECT_PLACES = [
   { to: "/p/$project/servers", word: "servers", icon: Server },
@@ -7,6 +17,12 @@ export const PROJECT_PLACES = [
   { to: "/p/$project/records", word: "records", icon: ScrollText },
   { to: "/p/$project/connect", word: "connect", icon: Plug },
   { to: "/p/$project/keys", word: "keys", icon: KeyRound },
+] as const satisfies readonly Place[];
+
+export const COMMON_PLACES = [
+  { to: "/projects", word: "projects", icon: FolderKanban },
+  { to: "/settings", word: "settings", icon: Settings },
+  { to: "/about", word: "about", icon: Info },
 ] as const satisfies readonly Place[];
 
 type Place = { to: string; word: string; icon: LucideIcon };
