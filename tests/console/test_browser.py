@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.console.building import CONSOLE, built, node_command, node_environment
+from tests.console.chromium import chromium
 from tests.support.processes import free_port, running
 
 DEADLINE = 240  # seconds
 INTERLOCK = str(Path(sys.executable).with_name("interlock"))
 EVERYTHING = str(Path(__file__).parents[1] / "matrix" / "everything_server.py")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 NOT_OURS = ("INTERLOCK_", "CONSOLE_")
 
 
@@ -50,7 +49,7 @@ def test_the_console_leads_from_the_first_start_to_the_first_records(tmp_path: P
 @contextmanager
 def first_start(folder: Path) -> Iterator[dict[str, Any]]:
     """Start a gateway as a person does for the first time; yield what the tests need of it."""
-    port = free_port()
+    browser, port = chromium(), free_port()
     command = [INTERLOCK, "up", "--port", str(port), "--data", str(folder / "data"), "--json"]
     env = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
     with running(command, ready=r'(\{"address".*\})\n', env=env, cwd=folder) as gateway:
@@ -61,7 +60,8 @@ def first_start(folder: Path) -> Iterator[dict[str, Any]]:
             "email": told["first"]["admin_email"],
             "password": told["first"]["admin_password"],
             "key": told["first"]["api_key"],
-            "chromium": browser(),
+            "chromium": browser.path,
+            "libraries": browser.libraries,
             "python": sys.executable,
             "servers": {era: everything(era) for era in ("modern", "legacy")},
             "images": os.environ.get("CONSOLE_IMAGES", ""),
@@ -71,10 +71,3 @@ def first_start(folder: Path) -> Iterator[dict[str, Any]]:
 def everything(era: str) -> dict[str, Any]:
     """Define a server that asks, logs, hangs and dies, in one era."""
     return {"command": sys.executable, "args": [EVERYTHING, "--stdio", "--era", era]}
-
-
-def browser() -> str:
-    """Find the browser of this machine."""
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    assert found is not None, "no Chromium was found: install one, such as Debian's chromium"
-    return found
