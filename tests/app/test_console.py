@@ -6,8 +6,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
+from interlock.app import landing
 from interlock.app.console import Console, open_console
+from tests.support.program import program
 
 PAGE = '<meta nonce="__NONCE__"><link href="/assets/a-1.css">'
 
@@ -37,6 +40,27 @@ async def client_of(console: Console) -> AsyncIterator[httpx2.AsyncClient]:
 
 def test_where_nothing_was_built_there_is_no_console(tmp_path: Path) -> None:
     assert open_console((tmp_path,)) is None
+
+
+async def test_the_page_in_its_place_runs_no_script_and_says_how_to_build_it() -> None:
+    app = FastAPI()
+    app.include_router(landing.routes("http://127.0.0.1:20100"))
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        page = await client.get("/")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "http://127.0.0.1:20100/mcp/default" in page.text
+    assert "make console" in page.text
+    assert "<script" not in page.text
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+async def test_the_program_shows_the_one_or_the_other() -> None:
+    async with program({"mcpServers": {}}) as running, httpx2.AsyncClient() as anyone:
+        page = await anyone.get(f"{running.address}/")
+    expected = "Interlock is running" if open_console() is None else '<div id="root">'
+    assert page.status_code == 200
+    assert expected in page.text
 
 
 @pytest.mark.parametrize(

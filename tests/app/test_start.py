@@ -6,7 +6,6 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from interlock.app.program import Program
@@ -166,13 +165,3 @@ async def test_the_openapi_document_describes_every_route_once() -> None:
         if not operation.get("description")
     ]
     assert described == []
-
-
-async def test_the_page_at_the_root_runs_no_script() -> None:
-    async with program({"mcpServers": {}}) as running, httpx2.AsyncClient() as anyone:
-        page = await anyone.get(f"{running.address}/")
-
-    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert f"{running.address}/mcp/default" in page.text
-    assert "<script" not in page.text
-    assert page.headers["content-security-policy"].startswith("default-src 'none'")
