@@ -19,7 +19,6 @@ import { serverSearch, serversSearch } from "@/features/servers/search";
 import { Lost, Troubled } from "./fallbacks";
 import { lastProject } from "./lastProject";
 import { Root } from "./Root";
-import { Shell } from "./shell/Shell";
 
 type Context = { client: QueryClient };
 
@@ -45,7 +44,7 @@ const welcome = createRoute({
 const inside = createRoute({
   getParentRoute: () => root,
   id: "inside",
-  component: Shell,
+  component: lazyRouteComponent(() => import("./shell/Shell"), "Shell"),
   beforeLoad: async ({ context, location }) => {
     const me = await context.client.ensureQueryData(meQuery);
     if (!me) throw redirect({ to: "/login", search: { next: location.href } });
