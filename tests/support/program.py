@@ -158,6 +158,9 @@ async def _serve(settings: Settings, file: Path | None, stack: AsyncExitStack) -
         base_url=settings.address, headers={"authorization": f"Bearer {key}"}, timeout=DEADLINE
     )
     await stack.enter_async_context(client)
+    # The control API is loaded in a thread. Where a test has two programs in one process, one must
+    # not make the schemas of its routes while the other's serve: pydantic takes no turns.
+    await client.get("/healthz")
     return RunningProgram(served, report, settings.address, key, client, settings.data_dir)
 
 
