@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from interlock.app.data_plane import DataPlane
 from interlock.app.ground import Ground
+from interlock.app.signed_in import is_of_login
 from interlock.app.sockets import Doors
 from interlock.errors import Unavailable
 from interlock.gateway.fast_lane import FastLane
@@ -54,7 +55,7 @@ class Process:
 
 
 def front(settings: Settings, plane: DataPlane, rest: ASGIApp) -> ASGIApp:
-    """Return the application: the MCP endpoints, and `rest` for all other paths."""
+    """Return the application: the MCP endpoints, and `rest` for other paths and for logins."""
     mcp = CORSMiddleware(
         plane.endpoints,
         allow_origin_regex=_LOOPBACK_ORIGIN if plane.registry.allow_open else None,
@@ -65,7 +66,9 @@ def front(settings: Settings, plane: DataPlane, rest: ASGIApp) -> ASGIApp:
     )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and plane.endpoints.is_ours(scope["path"]):
+        is_mcp = scope["type"] == "http" and plane.endpoints.is_ours(scope["path"])
+        # Logins are known to the control API alone.
+        if is_mcp and not is_of_login(scope):
             await mcp(scope, receive, send)
         else:
             await rest(scope, receive, send)

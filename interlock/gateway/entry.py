@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from interlock.errors import NotFound, Unauthenticated
 from interlock.gateway.call import Trace
 from interlock.gateway.capabilities import Acquaintance, signature
-from interlock.gateway.http import ATTEMPTS, NAMED_SERVER, Scope, headers_of
+from interlock.gateway.http import ATTEMPTS, CALLER, NAMED_SERVER, Scope, headers_of
 from interlock.gateway.ledger import Ledger
 from interlock.gateway.limited import limited
 from interlock.gateway.pipeline import target_name
@@ -20,9 +19,6 @@ from interlock.protocol.json import JSONObject, as_object
 from interlock.telemetry.logs import lines_belong_to
 from interlock.telemetry.request_ids import new_request_id
 from interlock.telemetry.spans import context_of
-
-# Where a scope keeps a caller whom another door has identified; no request can bring that.
-CALLER: Final = "interlock.caller"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +98,7 @@ class Entry:
         project = self.table().find(project_name)
         trace.project = project.name if project is not None else project_name
         trace.found = (project.name if project is not None else "", "", "")
-        known: Principal | None = scope.get(CALLER)
-        trace.principal = principal = known or self._principal(headers, project)
+        trace.principal = principal = self._principal(scope, headers, project)
         if project is None or not principal.sees(project.id):
             # The same words whether it is missing or hidden.
             project = RouteTable().project(project_name)
@@ -121,7 +116,12 @@ class Entry:
         """Count a session that a caller opens. Raises RateLimited."""
         self.limits.take_session(arrival.principal, arrival.address)
 
-    def _principal(self, headers: dict[str, str], project: ProjectEntry | None) -> Principal:
+    def _principal(
+        self, scope: Scope, headers: dict[str, str], project: ProjectEntry | None
+    ) -> Principal:
+        known: Callable[[], Principal] | None = scope.get(CALLER)
+        if known is not None:
+            return known()
         authorization = headers.get("authorization")
         x_api_key = headers.get("x-api-key")
         key = api_key_in(

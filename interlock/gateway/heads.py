@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from interlock.gateway.clients import ClientSession
-from interlock.gateway.http import Scope, headers_of
+from interlock.gateway.http import LOGIN_PROOF, Scope, headers_of
 from interlock.gateway.ledger import Kind
 from interlock.gateway.quiet import HOLD
 from interlock.gateway.table import ProjectEntry, RouteTable, Target, View
@@ -23,7 +23,7 @@ UNUSED: Final = 60.0  # seconds after which a head is forgotten
 _UNUSUAL: Final = frozenset(
     {
         *("transfer-encoding", "content-encoding", "expect", "upgrade", "connection", "origin"),
-        *("te", "traceparent", "tracestate"),
+        *("te", "traceparent", "tracestate", LOGIN_PROOF.decode()),
     }
 )
 

@@ -20,6 +20,8 @@ MAX_LENGTH_DIGITS = 18
 MAX_DRAINED = 16 * 1024 * 1024  # bytes read on after a body was found too large
 NAMED_SERVER = "interlock.named_server"  # in a scope: the one that its path names, and no project
 ATTEMPTS = "interlock.attempts"  # in a scope: how often its call was made already
+CALLER = "interlock.caller"  # in a scope: a function that returns who calls, known by a login
+LOGIN_PROOF = b"x-csrf-token"  # a header that only pages of our own console can send
 # Pages of other sites are answered otherwise, so that no cache may mix the two up.
 VARY = (b"vary", b"Origin")
 JSON_TYPE = (b"content-type", b"application/json")

@@ -81,13 +81,20 @@ class Gate:
         if secret is not None:
             return self._keys.find(secret)
         login = await self.login(request)
-        if login is None:
-            return anonymous()
-        if login.person.must_change_password:
-            raise PasswordChangeRequired(
-                "Choose a password of your own first: POST /api/v1/auth/password."
-            )
-        return login.person.principal
+        return _person(login) if login is not None else anonymous()
+
+    async def proven(self, request: Request) -> Principal:
+        """Return the person who is signed in, where the request has the proof of our own pages.
+
+        Here reading needs the proof, too. Raises as `principal` does, and Unauthenticated where
+        nobody is signed in.
+        """
+        token = self.cookie.read(request)
+        if token is None:
+            raise Unauthenticated("Nobody is signed in with this request; sign in first.")
+        login = await self._logins.resume(token)
+        _check_proof(request, login)
+        return _person(login)
 
     async def login(self, request: Request) -> LiveLogin | None:
         """Return the login whose cookie the request carries, also before its password is changed.
@@ -98,13 +105,8 @@ class Gate:
         if token is None or self._key(request) is not None:
             return None
         login = await self._logins.resume(token)
-        sent = request.headers.get(CSRF_HEADER, "")
-        is_proven = hmac.compare_digest(sent.encode(), login.csrf_token.encode())
-        if request.method not in _SAFE_METHODS and not is_proven:
-            raise CSRFRefused(
-                f"A change with the session cookie needs the header {CSRF_HEADER}; "
-                "GET /api/v1/auth/me tells its value."
-            )
+        if request.method not in _SAFE_METHODS:
+            _check_proof(request, login)
         return login
 
     def anyone(self) -> AskCaller:
@@ -171,6 +173,23 @@ class Gate:
                 "The request carries an API key and a session cookie; send only one of them."
             )
         return secret
+
+
+def _person(login: LiveLogin) -> Principal:
+    if login.person.must_change_password:
+        raise PasswordChangeRequired(
+            "Choose a password of your own first: POST /api/v1/auth/password."
+        )
+    return login.person.principal
+
+
+def _check_proof(request: Request, login: LiveLogin) -> None:
+    sent = request.headers.get(CSRF_HEADER, "")
+    if not hmac.compare_digest(sent.encode(), login.csrf_token.encode()):
+        raise CSRFRefused(
+            f"A change with the session cookie needs the header {CSRF_HEADER}; "
+            "GET /api/v1/auth/me tells its value."
+        )
 
 
 def _nobody() -> Unauthenticated:
