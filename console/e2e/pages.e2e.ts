@@ -5,13 +5,15 @@ import { close, complaints, faults, type Look, open, overhang, picture, settled 
 /** The name of each page's pictures, and its address. */
 const PAGES: Record<string, string> = {
   servers: "/p/default/servers",
+  overview: "/p/default/overview",
+  tools: "/p/default/tools",
   "servers-add": "/p/default/servers?dialog=add",
   "servers-import": "/p/default/servers?dialog=import",
   server: "/p/default/servers/sample",
   "server-logs": "/p/default/servers/sample?tab=logs",
   "server-setup": "/p/default/servers/sample?tab=setup",
   playground: "/p/default/playground",
-  "playground-json": "/p/default/playground?tool=sample__add&mode=json",
+  "playground-json": "/p/default/playground?tool=sample__add&as=json",
   records: "/p/default/records",
   connect: "/p/default/connect",
   keys: "/p/default/keys",

@@ -25,6 +25,12 @@ _SECTIONS: Final = frozenset({"", "login", "welcome", "p", "settings", "about"})
 _LONE_PAGES: Final = frozenset({"/projects"})
 _ENCODINGS: Final = (("br", ".br"), ("gzip", ".gz"))
 _TYPES: Final = {".webmanifest": "application/manifest+json", ".js": "text/javascript"}
+# Pages of servers are shown within this one: they have no origin, and reach nothing.
+_FRAME_POLICY: Final = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
 _SAFETY: Final = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
@@ -117,6 +123,8 @@ def _file(asset: Asset, asked: Headers) -> Response:
         "vary": "Accept-Encoding",
         **_SAFETY,
     }
+    if asset.media_type == "text/html":
+        headers["content-security-policy"] = _FRAME_POLICY
     if asked.get("if-none-match") == asset.etag:
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     accepted = {each.split(";")[0].strip() for each in asked.get("accept-encoding", "").split(",")}

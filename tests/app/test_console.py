@@ -22,6 +22,7 @@ def built_console(tmp_path: Path) -> Console:
     assets.mkdir()
     (tmp_path / "index.html").write_text(PAGE)
     (tmp_path / "manifest.webmanifest").write_text("{}")
+    (tmp_path / "frame.html").write_text("<script>run()</script>")
     (assets / "a-1.js").write_text("plain")
     (assets / "a-1.js.br").write_text("by brotli")
     (assets / "a-1.js.gz").write_text("by gzip")
@@ -134,3 +135,14 @@ async def test_a_file_that_the_browser_has_is_not_sent_again(browser: httpx2.Asy
         "/manifest.webmanifest", headers={"if-none-match": first.headers["etag"]}
     )
     assert (again.status_code, again.content) == (304, b"")
+
+
+async def test_the_frame_for_pages_of_servers_has_no_origin_and_no_network_wherever_it_is_opened(
+    browser: httpx2.AsyncClient,
+) -> None:
+    answer = await browser.get("/frame.html")
+    policy = answer.headers["content-security-policy"].split("; ")
+    assert "sandbox allow-scripts" in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'self'" in policy
+    assert not any(each.startswith("connect-src") for each in policy)

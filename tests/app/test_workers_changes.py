@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx2
 import pytest
 
-from tests.app.trio import COUNT, SECONDS, Trio
+from tests.app.trio import COUNT, MCP_HEADERS, SECONDS, Trio
 from tests.integration import servers
-from tests.matrix.raw_client import JSONObject, LegacyClient, RawClient
+from tests.matrix.raw_client import MODERN, PREFIX, JSONObject, LegacyClient, RawClient
 
 API = "/api/v1/projects"
 TOOLS_CHANGED = "notifications/tools/list_changed"
@@ -178,6 +178,25 @@ async def _signed_in(browser: httpx2.AsyncClient, password: str) -> bool:
     if answer.status_code == 200:
         browser.headers["x-csrf-token"] = answer.json()["csrf_token"]
     return answer.status_code == 200
+
+
+async def test_a_login_calls_at_every_process(trio: Trio) -> None:
+    async with administrator(trio) as browser:
+        meta = {f"{PREFIX}protocolVersion": MODERN, f"{PREFIX}clientCapabilities": {}}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}
+
+        async def status(number: int, proof: str) -> int:
+            async with trio.gateway.at(number) as client:
+                # A key would go before the login.
+                client.headers.pop("authorization", None)
+                client.cookies.update(browser.cookies)
+                sent = {**MCP_HEADERS, "mcp-method": "tools/list", "x-csrf-token": proof}
+                answer = await client.post("/mcp/default", json=message, headers=sent)
+                return answer.status_code
+
+        proof = browser.headers["x-csrf-token"]
+        assert [await status(number, proof) for number in range(COUNT)] == [200] * COUNT
+        assert [await status(number, "wrong") for number in range(COUNT)] == [403] * COUNT
 
 
 async def test_a_project_and_its_keys_are_known_and_forgotten_everywhere(trio: Trio) -> None:

@@ -16,6 +16,7 @@ from tests.support.processes import free_port, running
 DEADLINE = 600  # seconds; the machine may be slow
 INTERLOCK = str(Path(sys.executable).with_name("interlock"))
 EVERYTHING = str(Path(__file__).parents[1] / "matrix" / "everything_server.py")
+SHOW_SERVER = Path(__file__).with_name("show_server.py")
 NOT_OURS = ("INTERLOCK_", "CONSOLE_")
 
 
@@ -63,7 +64,10 @@ def first_start(folder: Path) -> Iterator[dict[str, Any]]:
             "chromium": browser.path,
             "libraries": browser.libraries,
             "python": sys.executable,
-            "servers": {era: everything(era) for era in ("modern", "legacy")},
+            "servers": {
+                "trips": {"command": sys.executable, "args": [str(SHOW_SERVER)]},
+                **{era: everything(era) for era in ("modern", "legacy")},
+            },
             "images": os.environ.get("CONSOLE_IMAGES", ""),
         }
 

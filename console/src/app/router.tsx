@@ -12,10 +12,12 @@ import { projectsQuery } from "@/api/projects";
 import { connectSearch } from "@/features/connect/search";
 import { entranceSearch } from "@/features/entrance/search";
 import { keysSearch } from "@/features/keys/search";
+import { overviewSearch } from "@/features/overview/search";
 import { playgroundSearch } from "@/features/playground/search";
 import { projectsSearch } from "@/features/projects/search";
 import { recordsSearch } from "@/features/records/search";
 import { serverSearch, serversSearch } from "@/features/servers/search";
+import { toolsSearch } from "@/features/tools/search";
 import { Lost, Troubled } from "./fallbacks";
 import { lastProject } from "./lastProject";
 import { Root } from "./Root";
@@ -60,7 +62,7 @@ const start = createRoute({
     const all = await context.client.ensureQueryData(projectsQuery);
     const kept = all.find((each) => each.name === lastProject());
     const project = (kept ?? all[0])?.name ?? "default";
-    throw redirect({ to: "/p/$project/servers", params: { project } });
+    throw redirect({ to: "/p/$project/overview", params: { project } });
   },
 });
 
@@ -98,6 +100,27 @@ const keys = createRoute({
   component: lazyRouteComponent(() => import("@/features/keys/KeysPage"), "KeysPage"),
 });
 
+const overview = createRoute({
+  getParentRoute: () => project,
+  path: "/overview",
+  validateSearch: overviewSearch,
+  component: lazyRouteComponent(() => import("@/features/overview/OverviewPage"), "OverviewPage"),
+});
+
+const tools = createRoute({
+  getParentRoute: () => project,
+  path: "/tools",
+  validateSearch: toolsSearch,
+  component: lazyRouteComponent(() => import("@/features/tools/ToolsPage"), "ToolsPage"),
+});
+
+const records = createRoute({
+  getParentRoute: () => project,
+  path: "/records",
+  validateSearch: recordsSearch,
+  component: lazyRouteComponent(() => import("@/features/records/RecordsPage"), "RecordsPage"),
+});
+
 const playground = createRoute({
   getParentRoute: () => project,
   path: "/playground",
@@ -106,13 +129,6 @@ const playground = createRoute({
     () => import("@/features/playground/PlaygroundPage"),
     "PlaygroundPage",
   ),
-});
-
-const records = createRoute({
-  getParentRoute: () => project,
-  path: "/records",
-  validateSearch: recordsSearch,
-  component: lazyRouteComponent(() => import("@/features/records/RecordsPage"), "RecordsPage"),
 });
 
 const projects = createRoute({
@@ -142,7 +158,7 @@ const routeTree = root.addChildren([
     projects,
     settings,
     about,
-    project.addChildren([servers, server, playground, records, connect, keys]),
+    project.addChildren([overview, servers, server, tools, playground, records, connect, keys]),
   ]),
 ]);
 

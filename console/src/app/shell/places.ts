@@ -3,16 +3,20 @@ import {
   FolderKanban,
   Info,
   KeyRound,
+  LayoutDashboard,
   type LucideIcon,
   Plug,
   ScrollText,
   Server,
   Settings,
   SquareTerminal,
+  Wrench,
 } from "lucide-react";
 
 export const PROJECT_PLACES = [
+  { to: "/p/$project/overview", word: "overview", icon: LayoutDashboard },
   { to: "/p/$project/servers", word: "servers", icon: Server },
+  { to: "/p/$project/tools", word: "tools", icon: Wrench },
   { to: "/p/$project/playground", word: "playground", icon: SquareTerminal },
   { to: "/p/$project/records", word: "records", icon: ScrollText },
   { to: "/p/$project/connect", word: "connect", icon: Plug },

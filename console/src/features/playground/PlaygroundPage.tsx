@@ -1,218 +1,183 @@
-/** Calling a tool: a form, what the server asks meanwhile, and the result. */
+/** Call a tool by hand, and see all that happens: the invoke tester of a project. */
 import { useQuery } from "@tanstack/react-query";
-import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { Play, Square, SquareTerminal, Wrench } from "lucide-react";
-import { useState } from "react";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { ListTree, RotateCw, SquareTerminal, Wrench } from "lucide-react";
+import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Tool, toolsQuery } from "@/api/servers";
-import { Button } from "@/components/Button";
-import { JsonEditor } from "@/components/JsonEditor";
-import { Card, Empty, Failure, Page, Skeleton } from "@/components/Page";
-import { SchemaForm } from "@/components/SchemaForm";
-import { beginning, missing, type Schema, type Values } from "@/components/schema";
-import { TabPanel, Tabs } from "@/components/Tabs";
-import { RecentCalls } from "./RecentCalls";
-import { RunView } from "./RunView";
-import { SnippetMenu } from "./SnippetMenu";
-import type { PlaygroundSearch } from "./search";
-import { ToolPicker } from "./ToolPicker";
-import { useInvocation } from "./useInvocation";
+import { Button, buttonStyle } from "@/components/Button";
+import { Dialog } from "@/components/Dialog";
+import { Card, Empty, Failure, Page, SkeletonRows } from "@/components/Page";
+import { Arguments } from "./Arguments";
+import type { Era, Json, Place } from "./client/protocol";
+import { Outcome } from "./Outcome";
+import { Recent } from "./Recent";
+import { begin, type Run, useRuns } from "./runs";
+import type { PlaygroundSearch, Show } from "./search";
+import { ToolList } from "./ToolList";
 
 const route = getRouteApi("/inside/p/$project/playground");
 
 export function PlaygroundPage() {
   const { t } = useTranslation("playground");
   const { project } = route.useParams();
-  const search = route.useSearch();
-  const navigate = useNavigate();
   const { data: tools, error, refetch } = useQuery(toolsQuery(project));
-  const { run, start, cancel, answer } = useInvocation(project);
-  const [drafts, setDrafts] = useState<Record<string, Values>>({});
-  const tool = tools?.find((each) => each.exposed_name === search.tool) ?? tools?.[0];
-  const go = (changes: Partial<PlaygroundSearch>) =>
-    navigate({
-      to: "/p/$project/playground",
-      params: { project },
-      search: { ...search, ...changes },
-      replace: true,
-      resetScroll: false,
-    });
-  const draft = (name: string, values: Values) => setDrafts((all) => ({ ...all, [name]: values }));
-  if (error && !tools) {
-    return (
-      <Page title={t("title")} note={t("note")}>
+  return (
+    <Page title={t("title")} note={t("note")}>
+      {error ? (
         <Failure error={error} retry={refetch} />
-      </Page>
-    );
-  }
-  if (tools?.length === 0) {
-    return (
-      <Page title={t("title")} note={t("note")}>
+      ) : !tools ? (
         <Card>
-          <Empty icon={Wrench} title={t("empty.title")}>
+          <SkeletonRows rows={10} />
+        </Card>
+      ) : tools.length === 0 ? (
+        <Card>
+          <Empty
+            icon={Wrench}
+            title={t("empty.title")}
+            actions={
+              <Link
+                to="/p/$project/servers"
+                params={{ project }}
+                className={buttonStyle({ kind: "primary" })}
+              >
+                {t("empty.action")}
+              </Link>
+            }
+          >
             {t("empty.next")}
           </Empty>
         </Card>
-      </Page>
-    );
-  }
-  return (
-    <Page title={t("title")} note={t("note")}>
-      <div className="grid items-start gap-5 xl:grid-cols-[17rem_minmax(0,1fr)_minmax(0,1.15fr)] lg:grid-cols-2">
-        <div className="lg:col-span-2 xl:col-span-1">
-          <ToolPicker
-            tools={tools}
-            chosen={tool?.exposed_name}
-            onChoose={(name) => go({ tool: name })}
-          />
-        </div>
-        {tool ? (
-          <Arguments
-            key={tool.exposed_name}
-            project={project}
-            tool={tool}
-            values={drafts[tool.exposed_name] ?? beginning((tool.inputSchema ?? {}) as Schema)}
-            onChange={(values) => draft(tool.exposed_name, values)}
-            mode={search.mode ?? "form"}
-            onMode={(mode) => go({ mode: mode === "json" ? "json" : undefined })}
-            isRunning={run?.state === "running"}
-            onRun={(args) => start(tool, args)}
-            onCancel={cancel}
-          />
-        ) : (
-          <Skeleton className="h-96" />
-        )}
-        <Card className="lg:min-h-96">
-          {run ? (
-            <RunView
-              run={run}
-              outputSchema={tools?.find((each) => each.exposed_name === run.tool)?.outputSchema}
-              onAnswer={answer}
-              onCancel={cancel}
-              isRaw={search.view === "raw"}
-              onRaw={(isRaw) => go({ view: isRaw ? "raw" : undefined })}
-            />
-          ) : (
-            <Empty icon={SquareTerminal} title={t("notYet")}>
-              {t("notYetNote")}
-            </Empty>
-          )}
-        </Card>
-      </div>
-      <RecentCalls
-        project={project}
-        onReplay={({ tool: name, args }) => {
-          draft(name, args);
-          go({ tool: name });
-          const found = tools?.find((each) => each.exposed_name === name);
-          if (found) start(found, args);
-        }}
-      />
+      ) : (
+        <Bench project={project} tools={tools} />
+      )}
     </Page>
   );
 }
 
-type Props = {
-  project: string;
-  tool: Tool;
-  values: Values;
-  onChange: (values: Values) => void;
-  mode: "form" | "json";
-  onMode: (mode: string) => void;
-  isRunning: boolean;
-  onRun: (args: Values) => void;
-  onCancel: () => void;
-};
-
-function Arguments({
-  project,
-  tool,
-  values,
-  onChange,
-  mode,
-  onMode,
-  isRunning,
-  onRun,
-  onCancel,
-}: Props) {
+function Bench({ project, tools }: { project: string; tools: readonly Tool[] }) {
   const { t } = useTranslation("playground");
-  const schema = (tool.inputSchema ?? {}) as Schema;
-  const [text, setText] = useState<string | null>(null);
-  const [isWrong, setWrong] = useState(false);
-  const isPlain = Object.keys(schema.properties ?? {}).length === 0;
-  const lacking = missing(schema, values);
-  const write = (next: string) => {
-    setText(next);
-    try {
-      const parsed: unknown = JSON.parse(next || "{}");
-      const isObject = typeof parsed === "object" && parsed !== null && !Array.isArray(parsed);
-      if (isObject) onChange(parsed as Values);
-      setWrong(!isObject);
-    } catch {
-      setWrong(true);
-    }
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const runs = useRuns(project);
+  const [isChoosing, setChoosing] = useState(false);
+  const [apiKey, setKey] = useState<string>();
+  const [again, setAgain] = useState<{ turn: number; values: Json }>();
+  const change = (next: Partial<PlaygroundSearch>, replace = false) =>
+    navigate({ search: (known) => ({ ...known, ...next }), replace });
+
+  const run = runs.find((each) => each.id === search.run);
+  const named = search.tool ?? run?.tool;
+  const tool = named === undefined ? tools[0] : tools.find((each) => each.exposed_name === named);
+  const era: Era = search.era ?? "modern";
+  const place = usePlace(project, era, apiKey ?? "");
+
+  const choose = (chosen: Tool) => {
+    setChoosing(false);
+    setAgain(undefined);
+    change({ tool: chosen.exposed_name, run: undefined, show: undefined });
   };
-  const bar = isWrong
-    ? t("wrongJSON")
-    : mode === "form" && lacking.length > 0 && t("lacking", { names: lacking.join(", ") });
-  return (
-    <Card
-      title={<span className="font-mono text-sm">{tool.exposed_name}</span>}
-      actions={<SnippetMenu project={project} tool={tool.exposed_name} args={values} />}
-    >
-      <form
-        className="flex flex-col gap-4 p-4"
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (!bar && !isRunning) onRun(values);
-        }}
-      >
-        {tool.description && (
-          <p className="line-clamp-6 whitespace-pre-line text-base text-muted">
-            {tool.description}
-          </p>
-        )}
-        <Tabs
-          label={t("mode")}
-          value={mode}
-          onChange={(next) => {
-            setText(null);
-            setWrong(false);
-            onMode(next);
-          }}
-          tabs={[
-            { value: "form", label: t("form") },
-            { value: "json", label: t("json") },
-          ]}
-        >
-          <TabPanel value="form">
-            {isPlain ? (
-              <p className="text-muted">{t("noArguments")}</p>
-            ) : (
-              <SchemaForm schema={schema} values={values} onChange={onChange} />
-            )}
-          </TabPanel>
-          <TabPanel value="json">
-            <JsonEditor
-              label={t("arguments")}
-              text={text ?? JSON.stringify(values, null, 2)}
-              onChange={write}
-            />
-          </TabPanel>
-        </Tabs>
-        <div className="flex gap-2">
-          <Button type="submit" kind="primary" barred={bar} busy={isRunning}>
-            {!isRunning && <Play aria-hidden className="size-4" />}
-            {t("run")}
-          </Button>
-          {isRunning && (
-            <Button onClick={onCancel}>
-              <Square aria-hidden className="size-3.5" />
-              {t("cancel")}
-            </Button>
-          )}
-        </div>
-      </form>
-    </Card>
+  const start = (chosen: Tool, values: Json) => {
+    const id = begin(place, chosen, values);
+    change({ tool: chosen.exposed_name, run: id, show: undefined }, search.run !== undefined);
+  };
+  const replay = (old: Run) => {
+    const found = tools.find((each) => each.exposed_name === old.tool);
+    if (!found) return;
+    setAgain({ turn: (again?.turn ?? 0) + 1, values: old.arguments });
+    start(found, old.arguments);
+  };
+  const list = (
+    <ToolList
+      tools={tools}
+      server={search.server}
+      onServer={(server) => change({ server }, true)}
+      chosen={tool?.exposed_name}
+      onChoose={choose}
+      className="h-full"
+    />
   );
+  return (
+    <>
+      <div className="xl:hidden">
+        <Button size="lg" className="w-full" onClick={() => setChoosing(true)}>
+          <ListTree aria-hidden className="size-4" />
+          <span className="truncate">{tool ? tool.exposed_name : t("chooseTool")}</span>
+        </Button>
+        <Dialog isOpen={isChoosing} onClose={() => setChoosing(false)} title={t("chooseTool")}>
+          <div className="-mx-5 -my-4 h-[70dvh]">{list}</div>
+        </Dialog>
+      </div>
+      <div className="grid gap-5 lg:grid-cols-2 xl:grid-cols-[15rem_minmax(0,1fr)_minmax(0,1.15fr)]">
+        <Card className="sticky top-5 h-[calc(100dvh-9rem)] min-h-80 self-start max-xl:hidden">
+          {list}
+        </Card>
+        <Card className="self-start">
+          {tool ? (
+            <Arguments
+              key={`${tool.exposed_name} ${again?.turn ?? 0}`}
+              project={project}
+              tool={tool}
+              begun={again?.values ?? (run?.tool === tool.exposed_name ? run.arguments : undefined)}
+              isJson={search.as === "json"}
+              onJson={(isJson) => change({ as: isJson ? "json" : undefined }, true)}
+              era={era}
+              onEra={(next) => change({ era: next === "legacy" ? next : undefined }, true)}
+              apiKey={apiKey}
+              onKey={setKey}
+              onRun={(values) => start(tool, values)}
+            />
+          ) : (
+            <Empty icon={Wrench} title={t("gone.title", { tool: named })}>
+              {t("gone.next")}
+            </Empty>
+          )}
+        </Card>
+        <Card
+          className="self-start"
+          title={t("outcome")}
+          actions={
+            run && (
+              <Button
+                size="sm"
+                onClick={() => replay(run)}
+                barred={run.state === "running" && t("stillRunning")}
+              >
+                <RotateCw aria-hidden className="size-3.5" />
+                {t("replay")}
+              </Button>
+            )
+          }
+        >
+          {run ? (
+            <Outcome
+              run={run}
+              tool={tools.find((each) => each.exposed_name === run.tool)}
+              place={place}
+              show={search.show ?? "result"}
+              onShow={(show: Show) => change({ show: show === "result" ? undefined : show }, true)}
+            />
+          ) : (
+            <Empty icon={SquareTerminal} title={t("noRun.title")}>
+              {t("noRun.next")}
+            </Empty>
+          )}
+        </Card>
+      </div>
+      <Recent
+        project={project}
+        runs={runs}
+        onReplay={replay}
+        onOpen={(old) => {
+          setAgain((known) => ({ turn: (known?.turn ?? 0) + 1, values: old.arguments }));
+          change({ run: old.id, tool: old.tool, era: old.era === "legacy" ? "legacy" : undefined });
+        }}
+      />
+    </>
+  );
+}
+
+/** The endpoint as one object for as long as it is the same. */
+function usePlace(project: string, era: Era, key: string): Place {
+  return useMemo(() => ({ project, era, key }), [project, era, key]);
 }

@@ -1,152 +1,189 @@
-/** What the server asks in the middle of a call: forms, pages to visit, texts for a model. */
-import { ExternalLink, MessageCircleQuestion } from "lucide-react";
-import { type FormEvent, useState } from "react";
+/** What a server asks of the person while its tool runs, answered in place. */
+import { ExternalLink, MessageCircleQuestion, Sparkles } from "lucide-react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Button, buttonStyle } from "@/components/Button";
+import { Button } from "@/components/Button";
 import { Field, Textarea } from "@/components/Field";
-import { SchemaForm } from "@/components/SchemaForm";
-import { beginning, missing, type Schema, type Values } from "@/components/schema";
-import type { Answers, JSONObject, Question } from "./mcp";
+import { SchemaForm } from "@/components/schema/SchemaForm";
+import { type Fault, faultsOf, initial, type Schema } from "@/components/schema/schema";
+import type { Json, Question } from "./client/protocol";
 
-type Props = {
-  questions: Record<string, Question>;
-  onAnswer: (answers: Answers) => void;
+export function Questions({
+  questions,
+  onCancel,
+}: {
+  questions: readonly Question[];
   onCancel: () => void;
-};
-
-/** Asks one question after the other, and answers all at once. */
-export function Questions({ questions, onAnswer, onCancel }: Props) {
-  const { t } = useTranslation("playground");
-  const [answers, setAnswers] = useState<Answers>({});
-  const open = Object.entries(questions).filter(([id]) => !(id in answers));
-  const [current] = open;
-  if (!current) return null;
-  const [id, question] = current;
-  const take = (answer: JSONObject) => {
-    const all = { ...answers, [id]: answer };
-    setAnswers(all);
-    if (open.length === 1) onAnswer(all);
-  };
-  return (
+}) {
+  return questions.map((question) => (
     <section
-      aria-label={t("question")}
-      className="rounded-lg border border-accent/50 bg-accent-soft/40 p-4"
+      key={question.id}
+      className="m-4 animate-rise rounded-lg border border-accent/40 bg-accent-soft/40 p-4"
     >
-      <p className="mb-3 flex items-center gap-2 font-semibold text-accent text-sm">
-        <MessageCircleQuestion aria-hidden className="size-4" />
-        {t("asks")}
-      </p>
-      <Asked key={id} question={question} onAnswer={take} onCancel={onCancel} />
+      <One question={question} onCancel={onCancel} />
     </section>
+  ));
+}
+
+function One({ question, onCancel }: { question: Question; onCancel: () => void }) {
+  if (question.method === "sampling/createMessage") {
+    return <Sampling question={question} onCancel={onCancel} />;
+  }
+  return question.params.mode === "url" ? (
+    <Address question={question} />
+  ) : (
+    <Form question={question} />
   );
 }
 
-type AskedProps = {
-  question: Question;
-  onAnswer: (answer: JSONObject) => void;
-  onCancel: () => void;
-};
-
-function Asked({ question, onAnswer, onCancel }: AskedProps) {
-  const { t } = useTranslation("playground");
-  if (question.method === "sampling/createMessage") {
-    return <Sampling params={question.params} onAnswer={onAnswer} onCancel={onCancel} />;
-  }
-  if (question.method === "elicitation/create") {
-    return <Elicitation params={question.params} onAnswer={onAnswer} />;
-  }
+function Head({ icon: Icon, title, text }: { icon: typeof Sparkles; title: string; text: string }) {
   return (
-    <div className="flex flex-wrap items-center gap-3">
-      <p>{t("unknownQuestion", { method: question.method })}</p>
-      <Button onClick={onCancel}>{t("cancel")}</Button>
+    <div className="mb-3 flex gap-2.5">
+      <Icon aria-hidden className="mt-0.5 size-4 shrink-0 text-accent" />
+      <div className="min-w-0">
+        <h3 className="font-semibold text-sm">{title}</h3>
+        <p className="whitespace-pre-line text-base">{text}</p>
+      </div>
     </div>
   );
 }
 
-type ElicitationProps = { params: JSONObject; onAnswer: (answer: JSONObject) => void };
-
-function Elicitation({ params, onAnswer }: ElicitationProps) {
+function Refusals({ question }: { question: Question }) {
   const { t } = useTranslation("playground");
-  const schema = (params.requestedSchema ?? {}) as Schema;
-  const [values, setValues] = useState<Values>(() => beginning(schema));
-  const address = typeof params.url === "string" && /^https?:/.test(params.url) ? params.url : null;
-  const lacking = missing(schema, values);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    if (lacking.length > 0) return;
-    onAnswer(params.mode === "url" ? { action: "accept" } : { action: "accept", content: values });
+  return (
+    <>
+      <Button onClick={() => question.answer({ action: "decline" })}>{t("ask.decline")}</Button>
+      <Button kind="quiet" onClick={() => question.answer({ action: "cancel" })}>
+        {t("ask.dismiss")}
+      </Button>
+    </>
+  );
+}
+
+function Form({ question }: { question: Question }) {
+  const { t } = useTranslation("playground");
+  const schema = (question.params.requestedSchema ?? {}) as Schema;
+  const [value, setValue] = useState<unknown>(() => initial(schema) ?? {});
+  const [faults, setFaults] = useState<Fault[]>([]);
+  const accept = () => {
+    const found = faultsOf(schema, value);
+    setFaults(found);
+    if (found.length === 0) question.answer({ action: "accept", content: value });
   };
   return (
-    <form onSubmit={submit} className="flex flex-col gap-4">
-      <p className="whitespace-pre-line">{String(params.message ?? "")}</p>
-      {address && (
-        <a href={address} target="_blank" rel="noreferrer" className={buttonStyle({})}>
-          <ExternalLink aria-hidden className="size-4" />
-          {new URL(address).host}
-        </a>
-      )}
-      {params.mode !== "url" && <SchemaForm schema={schema} values={values} onChange={setValues} />}
-      <div className="flex flex-wrap gap-2">
-        <Button
-          type="submit"
-          kind="primary"
-          barred={lacking.length > 0 && t("lacking", { names: lacking.join(", ") })}
-        >
-          {t("accept")}
+    <form
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        accept();
+      }}
+    >
+      <Head
+        icon={MessageCircleQuestion}
+        title={t("ask.form")}
+        text={String(question.params.message ?? "")}
+      />
+      <SchemaForm schema={schema} value={value} onChange={setValue} faults={faults} />
+      <div className="mt-4 flex flex-wrap gap-2">
+        <Button kind="primary" type="submit">
+          {t("ask.answer")}
         </Button>
-        <Button onClick={() => onAnswer({ action: "decline" })}>{t("decline")}</Button>
-        <Button kind="quiet" onClick={() => onAnswer({ action: "cancel" })}>
-          {t("dismiss")}
-        </Button>
+        <Refusals question={question} />
       </div>
     </form>
   );
 }
 
-type TextBlock = { type?: string; text?: string };
-type SamplingMessage = { role?: string; content?: TextBlock | TextBlock[] };
+function Address({ question }: { question: Question }) {
+  const { t } = useTranslation("playground");
+  const address = String(question.params.url ?? "");
+  const host = URL.canParse(address) ? new URL(address) : undefined;
+  const isSafe = host?.protocol === "https:" || host?.protocol === "http:";
+  return (
+    <>
+      <Head
+        icon={ExternalLink}
+        title={t("ask.url", { host: host?.host ?? "?" })}
+        text={String(question.params.message ?? "")}
+      />
+      <p className="mb-3 rounded-md bg-sunken p-2 font-mono text-xs">{address}</p>
+      <div className="flex flex-wrap gap-2">
+        <Button
+          kind="primary"
+          barred={!isSafe && t("ask.unsafe")}
+          onClick={() => {
+            window.open(address, "_blank", "noopener,noreferrer");
+            question.answer({ action: "accept" });
+          }}
+        >
+          <ExternalLink aria-hidden className="size-3.5" />
+          {t("ask.open")}
+        </Button>
+        <Refusals question={question} />
+      </div>
+    </>
+  );
+}
 
-function Sampling({
-  params,
-  onAnswer,
-  onCancel,
-}: Omit<AskedProps, "question"> & { params: JSONObject }) {
+type Said = { role?: string; content?: unknown };
+
+function Sampling({ question, onCancel }: { question: Question; onCancel: () => void }) {
   const { t } = useTranslation("playground");
   const [text, setText] = useState("");
-  const messages = (params.messages ?? []) as SamplingMessage[];
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    const content = { type: "text", text };
-    onAnswer({ role: "assistant", content, model: "a person", stopReason: "endTurn" });
+  const { messages, systemPrompt, maxTokens } = question.params as {
+    messages?: Said[];
+    systemPrompt?: string;
+    maxTokens?: number;
   };
+  // Only a session of the legacy era can refuse; a stateless call ends when nobody answers.
+  const refuse = () =>
+    question.id.includes(" ") ? onCancel() : question.answer({ refused: true });
   return (
-    <form onSubmit={submit} className="flex flex-col gap-3">
-      {typeof params.systemPrompt === "string" && (
-        <p className="whitespace-pre-line text-muted text-sm">{params.systemPrompt}</p>
-      )}
-      <ul className="flex flex-col gap-2">
-        {messages.map((message, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the messages of a question do not change.
-          <li key={index} className="rounded-md border bg-surface px-3 py-2">
-            <p className="text-muted text-xs">{message.role}</p>
-            <p className="whitespace-pre-line">
-              {[message.content ?? []]
-                .flat()
-                .map((block) => block.text ?? `[${block.type}]`)
-                .join("\n")}
-            </p>
-          </li>
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        const content = { type: "text", text };
+        if (text)
+          question.answer({ role: "assistant", content, model: "human", stopReason: "endTurn" });
+      }}
+    >
+      <Head
+        icon={Sparkles}
+        title={t("ask.sampling")}
+        text={maxTokens ? t("ask.tokens", { count: maxTokens }) : ""}
+      />
+      <dl className="mb-3 flex flex-col gap-1.5 rounded-md bg-surface p-3 text-sm">
+        {systemPrompt && <Line by="system" text={systemPrompt} />}
+        {(messages ?? []).map((each, index) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: they never change places.
+          <Line key={index} by={each.role ?? ""} text={wordsOf(each.content)} />
         ))}
-      </ul>
-      <Field label={t("samplingAnswer")} hint={t("samplingHint")}>
+      </dl>
+      <Field label={t("ask.reply")}>
         <Textarea rows={3} value={text} onChange={(event) => setText(event.target.value)} />
       </Field>
-      <div className="flex gap-2">
-        <Button type="submit" kind="primary" barred={!text.trim() && t("answerFirst")}>
-          {t("answer")}
+      <div className="mt-3 flex flex-wrap gap-2">
+        <Button kind="primary" type="submit" barred={!text && t("ask.replyFirst")}>
+          {t("ask.answer")}
         </Button>
-        <Button onClick={onCancel}>{t("cancel")}</Button>
+        <Button onClick={refuse}>{t("ask.decline")}</Button>
       </div>
     </form>
   );
+}
+
+function Line({ by, text }: { by: string; text: string }) {
+  return (
+    <div className="flex gap-2">
+      <dt className="w-16 shrink-0 font-mono text-muted text-xs leading-5">{by}</dt>
+      <dd className="min-w-0 whitespace-pre-line">{text}</dd>
+    </div>
+  );
+}
+
+function wordsOf(content: unknown): string {
+  const parts = [content].flat() as Json[];
+  return parts
+    .map((part) => (part?.type === "text" ? String(part.text) : `[${part?.type}]`))
+    .join("\n");
 }

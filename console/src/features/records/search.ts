@@ -1,40 +1,61 @@
-/** What the address of the records' page says: every filter, and the record that is open. */
-import type { Schemas } from "@/api/client";
+/** What the address of the records says: the filters, and the record that is looked at. */
+import { SPANS, type Span } from "@/api/statistics";
 
-export type Outcome = Schemas["RecordView"]["outcome"];
-export const OUTCOMES: readonly Outcome[] = [
+export const OUTCOMES = [
   "ok",
-  "tool_error",
-  "failed",
   "refused",
+  "failed",
+  "tool_error",
   "input_required",
   "cancelled",
-];
-export const SPANS = { "1h": 3600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000 } as const; // seconds
-export type Span = keyof typeof SPANS;
+] as const;
+export type Outcome = (typeof OUTCOMES)[number];
 
 export type RecordsSearch = {
   server?: string;
   tool?: string;
+  method?: string;
   outcome?: Outcome;
   principal?: string;
+  era?: "modern" | "legacy";
   span?: Span;
-  slow?: number; // milliseconds
-  request?: string;
+  min_ms?: number;
+  request_id?: string;
   record?: string;
 };
 
-const TEXTS = ["server", "tool", "principal", "request", "record"] as const;
+/** The filters that are texts. */
+export const TEXTS = ["server", "tool", "method", "principal", "request_id"] as const;
 
 export function recordsSearch(search: Record<string, unknown>): RecordsSearch {
-  const found: RecordsSearch = {};
-  for (const name of TEXTS) {
+  const text = (name: string) => {
     const value = search[name];
-    if ((typeof value === "string" && value) || typeof value === "number")
-      found[name] = String(value);
-  }
-  if (OUTCOMES.includes(search.outcome as Outcome)) found.outcome = search.outcome as Outcome;
-  if (typeof search.span === "string" && search.span in SPANS) found.span = search.span as Span;
-  if (typeof search.slow === "number" && search.slow > 0) found.slow = search.slow;
-  return found;
+    // Addresses written by hand hold numbers where a text is meant.
+    const written = typeof value === "number" ? String(value) : value;
+    return typeof written === "string" && written !== "" ? written : undefined;
+  };
+  const least = Number(search.min_ms);
+  return {
+    server: text("server"),
+    tool: text("tool"),
+    method: text("method"),
+    outcome: OUTCOMES.find((each) => each === search.outcome),
+    principal: text("principal"),
+    era: search.era === "modern" || search.era === "legacy" ? search.era : undefined,
+    span: Object.keys(SPANS).find((each) => each === search.span) as Span | undefined,
+    min_ms: least > 0 ? least : undefined,
+    request_id: text("request_id"),
+    record: text("record"),
+  };
+}
+
+/** The filters as the API takes them. */
+export function queryOf({ span, record: _record, ...rest }: RecordsSearch) {
+  const since = span && new Date(Date.now() - SPANS[span].length * 1000).toISOString();
+  return { ...rest, since };
+}
+
+/** How many filters are set. */
+export function countOf({ record: _record, ...filters }: RecordsSearch): number {
+  return Object.values(filters).filter((each) => each !== undefined).length;
 }

@@ -1,0 +1,237 @@
+/** What a person sees of calls that were made: the overview, the records, and the tools. */
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { close, faults, type Look, open, overhang, picture, stage } from "./harness";
+
+const MODERN = "2026-07-28";
+const META = "io.modelcontextprotocol/";
+let page: Page;
+
+beforeAll(async () => {
+  page = await open();
+});
+
+afterAll(close);
+
+/** Calls a tool as a client with the key does. */
+async function call(name: string, values: object): Promise<number> {
+  const meta = {
+    [`${META}protocolVersion`]: MODERN,
+    [`${META}clientInfo`]: { name: "observed", version: "1" },
+    [`${META}clientCapabilities`]: {},
+  };
+  const answer = await fetch(`${stage.address}/mcp/default`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${stage.key}`,
+      accept: "application/json, text/event-stream",
+      "content-type": "application/json",
+      "mcp-protocol-version": MODERN,
+      "mcp-method": "tools/call",
+      "mcp-name": name,
+    },
+    body: JSON.stringify({
+      jsonrpc: "2.0",
+      id: 1,
+      method: "tools/call",
+      params: { name, arguments: values, _meta: meta },
+    }),
+  });
+  await answer.text();
+  return answer.status;
+}
+
+const list = () => page.getByRole("list", { name: "Records" });
+
+test("calls that were made by hand and by clients are in the records, new ones by themselves", async () => {
+  await page.goto("/p/default/records");
+  const booked = list().getByRole("button", { name: /trips__book.*admin@localhost/ });
+  await booked.first().waitFor();
+  expect(await call("sample__echo", { message: "hello" })).toBe(200);
+  await list()
+    .getByRole("button", { name: /sample__echo.*first key/ })
+    .first()
+    .waitFor();
+  expect(await faults(page)).toEqual([]);
+});
+
+test("filters stand in the address, and hold after a reload", async () => {
+  await page.getByRole("combobox", { name: "Outcome" }).click();
+  await page.getByRole("option", { name: "Cancelled" }).click();
+  await list()
+    .getByRole("button", { name: /trips__wait/ })
+    .first()
+    .waitFor();
+  expect(
+    await list()
+      .getByRole("button", { name: /trips__book/ })
+      .count(),
+  ).toBe(0);
+  expect(new URL(page.url()).searchParams.get("outcome")).toBe("cancelled");
+  await page.reload();
+  await list()
+    .getByRole("button", { name: /trips__wait/ })
+    .first()
+    .waitFor();
+  expect(
+    await list()
+      .getByRole("button", { name: /trips__book/ })
+      .count(),
+  ).toBe(0);
+  await page.getByRole("searchbox").fill("nothing like it");
+  await page.getByText("No call fits these filters").waitFor();
+  await page.getByRole("button", { name: "Clear filters" }).click();
+  await list()
+    .getByRole("button", { name: /trips__book/ })
+    .first()
+    .waitFor();
+});
+
+test("a call's drawer says where its time went, and leads to others like it", async () => {
+  await page.getByRole("searchbox").fill("trips__search");
+  await page.waitForURL(/tool=trips__search/);
+  await list()
+    .getByRole("button", { name: /trips__search/ })
+    .first()
+    .click();
+  const drawer = page.getByRole("dialog");
+  await drawer.getByText("Where the time went").waitFor();
+  expect(
+    await drawer
+      .getByRole("listitem")
+      .filter({ hasText: /^Server/ })
+      .textContent(),
+  ).toMatch(/\d+ ms/);
+  expect(await drawer.textContent()).toMatch(/Request id[0-9a-z]{20}/);
+  expect(await faults(page)).toEqual([]);
+  await picture(page, "records-drawer");
+  const address = page.url();
+  await page.goto(address);
+  await drawer.getByText("Where the time went").waitFor();
+  await drawer.getByRole("button", { name: "Show only such calls" }).nth(2).click();
+  await page.waitForURL(/server=trips/);
+  await drawer.waitFor({ state: "hidden" });
+});
+
+test("the records are taken along as a file, filtered as they are shown", async () => {
+  await page.goto("/p/default/records?tool=sample__echo");
+  await list().getByRole("button").first().waitFor();
+  await page.getByRole("button", { name: "Export" }).click();
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("menuitem", { name: /CSV/ }).click(),
+  ]);
+  const { readFileSync } = await import("node:fs");
+  const lines = readFileSync(await download.path(), "utf8")
+    .trim()
+    .split(/\r?\n/);
+  expect(lines[0]).toContain('"target"');
+  expect(lines.length).toBeGreaterThan(1);
+  expect(lines.slice(1).every((line) => line.includes("sample__echo"))).toBe(true);
+});
+
+test("hundreds of records are read as one scrolls, and few of them drawn", async () => {
+  for (let made = 0; made < 240; made += 24) {
+    await Promise.all(Array.from({ length: 24 }, () => call("sample__add", { a: 1, b: 2 })));
+  }
+  await page.goto("/p/default/records?tool=sample__add");
+  await list().getByRole("button").first().waitFor();
+  const reads: string[] = [];
+  page.on("request", (request) => {
+    if (request.url().includes("/records?")) reads.push(request.url());
+  });
+  const last = list().locator('li[aria-posinset="240"]');
+  const box = list().locator("..");
+  while ((await last.count()) === 0) {
+    await box.evaluate((each) => each.scrollBy(0, each.clientHeight));
+    expect(await list().getByRole("listitem").count()).toBeLessThan(80);
+  }
+  expect(reads.filter((each) => each.includes("cursor=")).length).toBeGreaterThanOrEqual(2);
+});
+
+test("the overview counts the calls, draws them, and names what needs attention", async () => {
+  for (let made = 0; made < 6; made += 1) await call("trips__cancel_all", {});
+  await page.goto("/p/default/overview");
+  await page.getByText("trips__cancel_all fails: 100% of its calls").waitFor();
+  const drawn = page.getByRole("img", { name: /^Calls over time: \d/ });
+  await drawn.waitFor();
+  expect(await drawn.locator("canvas").evaluate(inked)).toBe(true);
+  const before = await countOf(page);
+  await call("sample__echo", { message: "once more" });
+  await page.waitForFunction(
+    (known) => Number(document.querySelector("dd span")?.textContent?.replace(/\D/g, "")) > known,
+    before,
+  );
+  await page.getByRole("link", { name: "24 hours" }).click();
+  await page.waitForURL(/span=24h/);
+  await page.getByText("trips__cancel_all fails").click();
+  await list()
+    .getByRole("button", { name: /trips__cancel_all/ })
+    .first()
+    .waitFor();
+});
+
+const countOf = async (on: Page) =>
+  Number((await on.locator("dd span").first().textContent())?.replace(/\D/g, ""));
+
+/** Whether something is drawn on a canvas. */
+function inked(canvas: SVGElement | HTMLElement): boolean {
+  const drawn = canvas as HTMLCanvasElement;
+  const context = drawn.getContext("2d");
+  const data = context?.getImageData(0, 0, drawn.width, drawn.height).data ?? [];
+  return data.some((value) => value > 0);
+}
+
+test("a tool is found by a word of its description, and its schema is read", async () => {
+  await page.goto("/p/default/tools");
+  await page.getByRole("searchbox").fill("airlines");
+  await page.getByRole("row", { name: /trips__search/ }).waitFor();
+  expect(await page.getByRole("row").count()).toBe(2);
+  await page.getByRole("searchbox").fill("weather");
+  await page.getByRole("button", { name: /Weather forecast/ }).click();
+  const drawer = page.getByRole("dialog");
+  await drawer.getByText("integer 1…14").waitFor();
+  expect(await drawer.getByText("celsius", { exact: true }).count()).toBeGreaterThan(0);
+  expect(await faults(page)).toEqual([]);
+  await picture(page, "tools-drawer");
+});
+
+test("a tool gets a name of the project's own, which clients call, and loses it again by undo", async () => {
+  await page.getByLabel("Shown as").fill("weather");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Clients see the tool as weather now.").waitFor();
+  await page.getByRole("row", { name: /Weather forecast weather/ }).waitFor();
+  expect(await call("weather", { days: 2 })).toBe(200);
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByRole("row", { name: /Weather forecast trips__forecast/ }).waitFor();
+});
+
+test("these pages are whole with calls in them, in every look", async () => {
+  const looks: Record<string, Look> = {
+    "desk-dark": { dark: true },
+    "phone-light": { width: 390, height: 844, language: "ko" },
+    "phone-dark": { width: 390, height: 844, dark: true },
+    "desk-light": { language: "ko" },
+  };
+  const pages = {
+    overview: "/p/default/overview",
+    records: "/p/default/records?min_ms=1&principal=first+key",
+    tools: "/p/default/tools?tool=trips__forecast",
+    playground: "/p/default/playground?tool=trips__forecast&as=json",
+  };
+  const found: string[] = [];
+  for (const [look, how] of Object.entries(looks)) {
+    const seen = await open(how);
+    for (const [name, address] of Object.entries(pages)) {
+      await seen.goto(address);
+      await seen.waitForFunction(() =>
+        document.querySelector("canvas, ul[aria-label] li, [role=dialog] h3, .cm-content"),
+      );
+      await picture(seen, `${name}-filled-${look}`);
+      found.push(...(await faults(seen)).map((fault) => `${name} ${look}: ${fault}`));
+      if ((await overhang(seen)) > 0) found.push(`${name} overhangs: ${look}`);
+    }
+    await seen.context().close();
+  }
+  expect(found).toEqual([]);
+});
