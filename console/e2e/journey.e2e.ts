@@ -104,7 +104,10 @@ test("disabling shows at once, and its undo enables again", async () => {
 
 test("the palette leads anywhere by the keyboard alone", async () => {
   await page.keyboard.press("Control+k");
+  await page.getByRole("dialog").getByRole("combobox").waitFor();
   await page.keyboard.type("sample__add");
+  // What there is to go to comes a moment after the palette.
+  await page.getByRole("option", { name: "sample__add" }).waitFor();
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "Playground" }).waitFor();
   expect(new URL(page.url()).searchParams.get("tool")).toBe("sample__add");

@@ -50,9 +50,9 @@ function Commands({ onClose }: { onClose: () => void }) {
   const list = useId();
   const box = useRef<HTMLDivElement>(null);
   const found = matching(useCommands(), asked).slice(0, LIMIT);
-  const run = (command: Command | undefined) => {
+  const run = (command: Command) => {
     onClose();
-    command?.run();
+    command.run();
   };
   useEffect(() => {
     box.current?.children[marked]?.scrollIntoView({ block: "nearest" });
@@ -63,7 +63,8 @@ function Commands({ onClose }: { onClose: () => void }) {
       event.preventDefault();
       setMarked((marked + step + found.length) % found.length);
     }
-    if (event.key === "Enter" && !event.nativeEvent.isComposing) run(found[marked]);
+    const chosen = found[marked];
+    if (event.key === "Enter" && !event.nativeEvent.isComposing && chosen) run(chosen);
   };
   return (
     <>
