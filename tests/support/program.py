@@ -160,7 +160,8 @@ async def _serve(settings: Settings, file: Path | None, stack: AsyncExitStack) -
     await stack.enter_async_context(client)
     # The control API is loaded in a thread. Where a test has two programs in one process, one must
     # not make the schemas of its routes while the other's serve: pydantic takes no turns.
-    await client.get("/healthz")
+    assert served._control is not None
+    await served._control.begin()
     return RunningProgram(served, report, settings.address, key, client, settings.data_dir)
 
 
