@@ -173,6 +173,10 @@ async def delete(play: Play, client: Client) -> None:
 
 def leave_behind(client: Client) -> None:
     """Predict that all of a client ends with it."""
+    for call in client.calls:
+        if call.state == "asking" and call.asked_on is not None:
+            # What is asked in a call that ends with its session may be withdrawn before.
+            client.owe(call.asked_on, ("withdrawn", call.gate), call.id, must=False)
     client.is_open = False
     client.subscribed = set()
     client.main = Channel(None)
