@@ -285,6 +285,10 @@ class ClientSessions:
 def facts_of(params: JSONObject) -> ClientFacts:
     """Read what a client says of itself in `initialize`."""
     return ClientFacts(
-        as_object(params.get("clientInfo")) or {"name": "unknown", "version": "0"},
-        as_object(params.get("capabilities")) or {},
+        info_of(params.get("clientInfo")), as_object(params.get("capabilities")) or {}
     )
+
+
+def info_of(told: object) -> JSONObject:
+    """Return who a client says it is; servers are told of one that does not say, too."""
+    return as_object(told) or {"name": "unknown", "version": "0"}

@@ -4,7 +4,7 @@ from typing import Final
 
 from interlock.errors import InterlockError
 from interlock.gateway.call import Trace
-from interlock.gateway.clients import ClientSession
+from interlock.gateway.clients import ClientSession, info_of
 from interlock.gateway.entry import Entry
 from interlock.gateway.handover import Handover
 from interlock.gateway.heads import Head, Route
@@ -12,7 +12,7 @@ from interlock.gateway.legacy import LegacyClients
 from interlock.gateway.table import Target, View
 from interlock.gateway.tasks import has_tasks
 from interlock.identity.principal import Principal
-from interlock.protocol.json import JSONObject, as_object
+from interlock.protocol.json import JSONObject
 from interlock.protocol.versions import (
     META_CLIENT_INFO,
     META_VERSION,
@@ -57,8 +57,7 @@ class FastRoutes:
         ):
             return None
         told = meta.get(META_CLIENT_INFO)
-        info = as_object(told) or {"name": "unknown", "version": "0"}
-        client = ClientFacts(info, {})
+        client = ClientFacts(info_of(told), {})
         return self._route(head, principal, head.view, name, (MODERN, client, told, None))
 
     def _of_session(self, head: Head, principal: Principal, name: str) -> Route | None:

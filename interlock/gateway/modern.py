@@ -10,7 +10,7 @@ from http import HTTPStatus
 from interlock.errors import BadInput, InterlockError, RPCError
 from interlock.gateway.call import Call, Trace
 from interlock.gateway.changes import OF_CHANGES
-from interlock.gateway.clients import LOG_LEVELS, is_at_least
+from interlock.gateway.clients import LOG_LEVELS, info_of, is_at_least
 from interlock.gateway.entry import Arrival
 from interlock.gateway.listening import Listen, Listening
 from interlock.gateway.pipeline import Pipeline, cacheable
@@ -185,7 +185,7 @@ class ModernClients:
         level = meta.get(META_LOG_LEVEL)
         if level is not None and level not in LOG_LEVELS:
             raise BadInput(f'"{META_LOG_LEVEL}" must be one of {", ".join(LOG_LEVELS)}.')
-        info = as_object(meta.get(META_CLIENT_INFO)) or {"name": "unknown", "version": "0"}
+        info = info_of(meta.get(META_CLIENT_INFO))
         return ClientFacts(info, capabilities)
 
 

@@ -64,7 +64,7 @@ class Registry:
         self.table = RouteTable()
         self.revision = 0
         self.on_publish: Callable[[], None] = _nobody
-        self.on_restart: Callable[[str], None] = _no_other
+        self.on_restart: Callable[[str], None] = _no_one
         self.on_change: Callable[[str], None] = _no_one
         self.on_log: Callable[[str], None] = _no_one
         self._changes = changes
@@ -422,9 +422,5 @@ def _nobody() -> None:
     """Tell nobody: a gateway of one process has none to tell."""
 
 
-def _no_other(_server_id: str) -> None:
-    """Tell nobody: a gateway of one process has none to tell."""
-
-
-def _no_one(_name: str) -> None:
-    """Tell nobody of one project."""
+def _no_one(_about: str) -> None:
+    """Tell nobody of one server, or of one project."""
