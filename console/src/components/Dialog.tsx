@@ -21,27 +21,22 @@ type WindowProps = {
 
 const widths = { sm: "max-w-md", md: "max-w-xl", lg: "max-w-3xl", xl: "max-w-5xl" };
 
-export function Dialog({ isOpen, onClose, size = "md", ...rest }: WindowProps) {
+/** A window in the middle of the page; on a phone it comes up from the bottom. */
+export function Dialog(props: WindowProps) {
   return (
-    <RadixDialog.Root open={isOpen} onOpenChange={(open) => open || onClose()}>
-      <RadixDialog.Portal>
-        <RadixDialog.Overlay className={veil} />
-        <RadixDialog.Content
-          onOpenAutoFocus={focusInside}
-          {...(rest.note ? {} : { "aria-describedby": undefined })}
-          className={cx(
-            "fixed inset-x-0 bottom-0 z-50 outline-none mx-auto flex max-h-[92dvh] w-full animate-rise flex-col rounded-t-lg border bg-surface shadow-float sm:top-[6dvh] sm:bottom-auto sm:max-h-[88dvh] sm:w-[calc(100%-2rem)] sm:rounded-lg",
-            widths[size],
-          )}
-        >
-          <Content {...rest} />
-        </RadixDialog.Content>
-      </RadixDialog.Portal>
-    </RadixDialog.Root>
+    <Pane
+      place="inset-x-0 bottom-0 mx-auto max-h-[92dvh] animate-rise rounded-t-lg border sm:top-[6dvh] sm:bottom-auto sm:max-h-[88dvh] sm:w-[calc(100%-2rem)] sm:rounded-lg"
+      {...props}
+    />
   );
 }
 
-export function Drawer({ isOpen, onClose, size = "md", ...rest }: WindowProps) {
+/** A window at the right edge of the page. */
+export function Drawer(props: WindowProps) {
+  return <Pane place="inset-y-0 right-0 animate-slide border-l" {...props} />;
+}
+
+function Pane({ place, isOpen, onClose, size = "md", ...rest }: WindowProps & { place: string }) {
   return (
     <RadixDialog.Root open={isOpen} onOpenChange={(open) => open || onClose()}>
       <RadixDialog.Portal>
@@ -50,7 +45,8 @@ export function Drawer({ isOpen, onClose, size = "md", ...rest }: WindowProps) {
           onOpenAutoFocus={focusInside}
           {...(rest.note ? {} : { "aria-describedby": undefined })}
           className={cx(
-            "fixed inset-y-0 right-0 z-50 outline-none flex w-full animate-slide flex-col border-l bg-surface shadow-float",
+            "fixed z-50 flex w-full flex-col bg-surface shadow-float outline-none",
+            place,
             widths[size],
           )}
         >
