@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from operator import attrgetter, le
-from typing import Any, Final, Literal, TypeAlias, TypeGuard
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeGuard
 from urllib.parse import urlsplit, urlunsplit
 
 from interlock.protocol.versions import Era
-from interlock.telemetry.request_ids import SortableIds
+from interlock.telemetry.request_ids import REQUEST_ID_LENGTH, SortableIds
 
 Outcome: TypeAlias = Literal["ok", "refused", "failed", "tool_error", "input_required", "cancelled"]
 
@@ -37,6 +37,8 @@ _TEXTS: Final = attrgetter(*TEXT_LIMITS)
 _NUMBERS: Final = attrgetter(*_INTEGERS)
 _TIMES: Final = attrgetter(*_DURATIONS)
 
+# What makes the id of a record of a request's.
+_OF_REQUEST: Final = "0" * (RECORD_ID_LENGTH - REQUEST_ID_LENGTH)
 _new_id: Final = SortableIds(length=RECORD_ID_LENGTH).new
 
 
@@ -104,37 +106,26 @@ class Model:
     row: Any = None
 
 
-class Repeat:
-    """The record of a call that went as others like it: its own are but numbers and ids.
+class Repeat(NamedTuple):
+    """The record of a call that went as others like it: its own are but numbers and an id.
 
-    `began` is its moment in seconds since 1970; the others are as in `Record`.
+    `began` is its moment in seconds since 1970; the others are as in `Record`. The gateway has made
+    the id of its request, so that the record has that one too, only longer.
     """
 
-    __slots__ = (
-        *("began", "id", "model", "queue_ms", "request_bytes", "request_id", "response_bytes"),
-        *("total_ms", "upstream_ms"),
-    )
+    model: Model
+    began: float
+    queue_ms: float
+    upstream_ms: float
+    total_ms: float
+    request_bytes: int
+    response_bytes: int
+    request_id: str
 
-    def __init__(  # noqa: PLR0913, PLR0917 -- what a call has of its own
-        self,
-        model: Model,
-        began: float,
-        queue_ms: float,
-        upstream_ms: float,
-        total_ms: float,
-        request_bytes: int,
-        response_bytes: int,
-        request_id: str,
-    ) -> None:
-        self.model = model
-        self.began = began
-        self.queue_ms = queue_ms
-        self.upstream_ms = upstream_ms
-        self.total_ms = total_ms
-        self.request_bytes = request_bytes
-        self.response_bytes = response_bytes
-        self.request_id = request_id
-        self.id = _new_id()
+    @property
+    def id(self) -> str:
+        """The record's id."""
+        return self.request_id + _OF_REQUEST
 
     def record(self) -> Record:
         """Return it written out."""

@@ -126,15 +126,15 @@ class _GuardedProtocol(HttpToolsProtocol):
             return
         if self.server_state.default_headers is not self._written_for:
             self._write_fields()
-        head = b"%b%b%b\r\ncontent-length: %d\r\n" % (
-            *(STATUS_LINE[status], self._fields),
-            *(call.request_id.encode(), len(body)),
+        first, own = STATUS_LINE[status], call.request_id.encode()
+        end = b"" if call.keep_alive else b"connection: close\r\n"
+        self.transport.write(
+            b"%b%b%b\r\ncontent-length: %d\r\n%b\r\n%b"
+            % (first, self._fields, own, len(body), end, body)
         )
         if call.keep_alive:
-            self.transport.write(b"%b\r\n%b" % (head, body))
             self._next()
         else:
-            self.transport.write(b"%bconnection: close\r\n\r\n%b" % (head, body))
             self.transport.close()
 
     def _write_fields(self) -> None:

@@ -2,14 +2,14 @@
 
 import re
 import secrets
-import threading
 from collections.abc import Callable
+from itertools import count
 from time import time_ns
 from typing import Final
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
-_TIME_PAIRS: Final = 5  # as `_encode_time` writes them
+_TIME_PAIRS: Final = 5
 
 # W3C Trace Context, section 3.2: lower case only; a later version may append further fields.
 _TRACEPARENT: Final = re.compile(
@@ -31,31 +31,28 @@ class SortableIds:
     def __init__(self, *, length: int, clock: Callable[[], int] | None = None) -> None:
         self._tail_pairs = length // 2 - _TIME_PAIRS
         self._clock = clock
-        self._lock = threading.Lock()
-        self._moment = -1
-        self._head = ""
         # The top bit stays free, so that counting up never overflows.
-        self._tail = secrets.randbits(self._tail_pairs * 10 - 11)
-        self._middle = ""
-        self._next = len(_PAIRS)  # of the pairs that end an id; past the last, all others change
+        self._numbers = count(secrets.randbits(self._tail_pairs * 10 - 1))
+        # What begins the ids of a moment, and what follows it for many numbers. Each is replaced
+        # together with its text, so that no thread sees one without the other.
+        self._head = -1, ""
+        self._middle = -1, ""
 
     def new(self) -> str:
         """Return the next id."""
-        with self._lock:
-            moment = time_ns() // 1_000_000 if self._clock is None else self._clock()
-            if moment > self._moment:
-                self._moment = moment
-                self._head = _encode_time(moment)
-            if self._next == len(_PAIRS):
-                self._tail += 1
-                self._middle = _encode(self._tail, self._tail_pairs - 1)
-                self._next = 0
-            pair = _PAIRS[self._next]
-            self._next += 1
-            return f"{self._head}{self._middle}{pair}"
+        number = next(self._numbers)
+        moment = time_ns() // 1_000_000 if self._clock is None else self._clock()
+        head = self._head
+        if moment > head[0]:
+            head = self._head = moment, _encode(moment, _TIME_PAIRS)
+        middle = self._middle
+        if middle[0] != number >> 10:
+            middle = self._middle = number >> 10, _encode(number >> 10, self._tail_pairs - 1)
+        return f"{head[1]}{middle[1]}{_PAIRS[number & 1023]}"
 
 
-_REQUEST_IDS: Final = SortableIds(length=20)
+REQUEST_ID_LENGTH: Final = 20
+_REQUEST_IDS: Final = SortableIds(length=REQUEST_ID_LENGTH)
 
 
 new_request_id: Final = _REQUEST_IDS.new
@@ -72,14 +69,6 @@ def trace_id_of(traceparent: str | None) -> str | None:
     if found["trace"] == _NO_TRACE or found["parent"] == _NO_PARENT:
         return None
     return found["trace"]
-
-
-def _encode_time(moment: int) -> str:
-    # It is new for most calls, so that the loop is written out.
-    return (
-        f"{_PAIRS[moment >> 40 & 1023]}{_PAIRS[moment >> 30 & 1023]}{_PAIRS[moment >> 20 & 1023]}"
-        f"{_PAIRS[moment >> 10 & 1023]}{_PAIRS[moment & 1023]}"
-    )
 
 
 def _encode(number: int, pairs: int) -> str:

@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interlock.audit.filters import Position, RecordFilter
-from interlock.audit.record import Model, Record, Repeat, new_record_id
+from interlock.audit.record import Model, Record, Repeat, is_record_id, new_record_id
 from interlock.audit.store import RecordStore
 from interlock.errors import BadInput, NotFound
+from interlock.telemetry.request_ids import new_request_id
 from tests.audit.records import (
     NOON,
     all_of,
@@ -52,7 +53,7 @@ async def test_records_that_are_alike_read_back_as_they_would_alone(
     model = Model(like)
     began = NOON.timestamp()
     repeats = [
-        Repeat(model, began + number / 8, 0.25, 2.5, 3.0, 100 + number, 200, f"r{number}")
+        Repeat(model, began + number / 8, 0.25, 2.5, 3.0, 100 + number, 200, new_request_id())
         for number in range(count)
     ]
     others = [record(rpc_code=-1), record(reason="late")]
@@ -62,6 +63,7 @@ async def test_records_that_are_alike_read_back_as_they_would_alone(
 
     alone = [each.record() for each in repeats]
     assert {each.id for each in alone} == {each.id for each in repeats}
+    assert all(is_record_id(each.id) for each in repeats)
     assert await all_of(store) == newest_first([*others, *alone])
 
 
