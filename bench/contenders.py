@@ -17,6 +17,7 @@ CORE, OTHER = 0, 1
 PEERS = Path(".cache/bench")
 ROOT = str(Path(__file__).parent.parent)
 NGINX_NAME = "nginx, plain proxy"
+DIRECT_NAME = "direct"
 SERVERS = {"http", "stdio"}
 
 
@@ -30,6 +31,7 @@ class Contender:
     costs: list[float] = field(default_factory=list[float])  # µs of processor time per call
     p50s: list[float] = field(default_factory=list[float])  # ms
     p99s: list[float] = field(default_factory=list[float])  # ms
+    alone: list[float] = field(default_factory=list[float])  # ms, p50 of one connection on one core
 
 
 def start(stack: ExitStack, folder: Path) -> list[Contender]:
@@ -50,7 +52,7 @@ def start(stack: ExitStack, folder: Path) -> list[Contender]:
         until(lambda port=port: up(port, KEY) >= SERVERS)
     plain = {"path": "/mcp", "tool": "echo", "era": "legacy"}
     return [
-        Contender("direct", {**plain, "port": UPSTREAM}, [server]),
+        Contender(DIRECT_NAME, {**plain, "port": UPSTREAM}, [server]),
         Contender(NGINX_NAME, {**plain, "port": NGINX}, family(nginx)),
         *_ways("Interlock", GATEWAY, one),
         *_ways("Interlock, 2 workers", WORKERS, two),
