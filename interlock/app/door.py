@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from interlock.app.bulletin import Bulletin
 from interlock.app.echo import Echo
 from interlock.app.listening import config_of
+from interlock.app.live import News
 from interlock.gateway.http import Receive, Scope, Send, read_body, send_body, send_part, until_gone
 from interlock.gateway.listener import guarded_protocol
 from interlock.gateway.relay import DOOR_KEEP_ALIVE, HANDED_OVER, received
@@ -29,6 +30,7 @@ BULLETIN: Final = "/-/bulletin/"
 HEARD: Final = "/-/heard"
 MEET: Final = "/-/meet"
 CHANGED: Final = "/-/changed"
+WRITTEN: Final = "/-/written"
 METRICS: Final = "/-/metrics"
 _MAX_BODY: Final = 1024 * 1024  # bytes of what processes tell one another
 
@@ -60,18 +62,21 @@ class Door:
 
 
 class KeeperDoor(Door):
-    """The keeper's door: the bulletin, and what workers answer to it."""
+    """The keeper's door: the bulletin, what workers answer to it, and what happened at them."""
 
-    def __init__(self, app: ASGIApp, bulletin: Bulletin, echo: Echo, registry: Registry) -> None:
+    def __init__(
+        self, app: ASGIApp, bulletin: Bulletin, echo: Echo, registry: Registry, news: News
+    ) -> None:
         super().__init__(app)
         self._bulletin = bulletin
         self._echo = echo
         self._registry = registry
+        self._news = news
 
     async def _told(self, path: str, receive: Receive, send: Send) -> bool:
         if path.startswith(BULLETIN):
             await self._tell(int(path.removeprefix(BULLETIN)), receive, send)
-        elif path in {HEARD, MEET, CHANGED}:
+        elif path in {HEARD, MEET, CHANGED, WRITTEN}:
             self._hear(path, loads(await read_body({}, receive, _MAX_BODY)))
             await send_body(send, HTTPStatus.NO_CONTENT, b"", ())
         else:
@@ -83,6 +88,8 @@ class KeeperDoor(Door):
             self._bulletin.heard(said["worker"], said["number"])
         elif path == MEET:
             self._registry.meet(said["project"], said["mark"], said["capabilities"])
+        elif path == WRITTEN:
+            self._news.written(said["projects"])
         else:
             self._bulletin.tell(said["change"], said["worker"])
             self._echo.heard(said["change"])

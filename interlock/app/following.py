@@ -7,8 +7,9 @@ from contextlib import aclosing
 from typing import Any, Final
 
 from interlock.app.bulletin import HEARTBEAT
-from interlock.app.door import BULLETIN, CHANGED, HEARD, MEET
+from interlock.app.door import BULLETIN, CHANGED, HEARD, MEET, WRITTEN
 from interlock.app.echo import Echo
+from interlock.app.live import BETWEEN
 from interlock.errors import InterlockError, UpstreamFailed
 from interlock.gateway.changes import Changes
 from interlock.gateway.handover import KEEPER
@@ -45,14 +46,21 @@ class Following:
         self._known: set[tuple[str, str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._echo: Echo | None = None
+        self._written: set[str] = set()
+        self._is_written = asyncio.Event()
 
     async def start(self, registry: Registry, keys: KeyRing, changes: Changes) -> None:
         """Begin to follow, and return once everything is as the keeper has it."""
         self._echo = Echo(changes, self._changed)
         registry.announce = self._echo.noticed
-        for work in (self._follow(registry, keys), self._tell()):
+        for work in (self._follow(registry, keys), self._tell(), self._tell_written()):
             self._tasks.add(asyncio.create_task(work))
         await self._is_told.wait()
+
+    def written(self, projects: set[str]) -> None:
+        """Take note that records of these projects were written here, and tell the keeper soon."""
+        self._written |= projects
+        self._is_written.set()
 
     async def close(self) -> None:
         """Follow no more."""
@@ -119,6 +127,15 @@ class Following:
     async def _tell(self) -> None:
         while True:
             await self._send(*await self._untold.get())
+
+    async def _tell_written(self) -> None:
+        """Tell whose records were written as often as the console is told, however many there are."""
+        while True:
+            await self._is_written.wait()
+            self._is_written.clear()
+            projects, self._written = self._written, set()
+            await self._send(WRITTEN, dumps({"projects": sorted(projects)}))
+            await asyncio.sleep(BETWEEN)
 
     async def _send(self, path: str, said: bytes) -> None:
         while True:

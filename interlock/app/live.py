@@ -35,12 +35,12 @@ class News:
         """Take what the registry and the writer of records tell from now on."""
         registry.on_change = lambda project: self.tell(project, ("servers", "tools"))
         registry.on_log = lambda project: self.tell(project, ("logs",))
+        writer.on_written = self.written
 
-        def written(projects: Iterable[str]) -> None:
-            for project in projects:
-                self.tell(project, ("records",))
-
-        writer.on_written = written
+    def written(self, projects: Iterable[str]) -> None:
+        """Say that records of these projects were written, by whichever process."""
+        for project in projects:
+            self.tell(project, ("records",))
 
     def close(self) -> None:
         """End every stream."""

@@ -119,7 +119,7 @@ class Program(Process):
             echo = Echo(plane.changes, bulletin.tell)
             self._stack.callback(echo.close)
             plane.registry.announce = echo.noticed
-            self.door = KeeperDoor(app, bulletin, echo, plane.registry)
+            self.door = KeeperDoor(app, bulletin, echo, plane.registry, self._news)
         return Report(first, tuple(warnings), tuple(faults))
 
     def end_streams(self) -> None:

@@ -53,6 +53,7 @@ class WorkerProgram(Process):
         stack.push_async_callback(following.close)
         async with asyncio.timeout(FOLLOW_DEADLINE):
             await following.start(plane.registry, ground.keys, plane.changes)
+        ground.writer.on_written = following.written
         self._plane = plane
         self.door.metrics = observe(self._number, plane, ground, stack).families
         self._app = front(settings, plane, self._rest)

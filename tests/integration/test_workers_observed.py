@@ -1,13 +1,16 @@
 """A gateway of several processes, seen as one."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 
+import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from interlock.protocol.sse import EventReader, ServerSentEvent
 from tests.integration import servers
 from tests.integration.clients import modern, modern_headers
-from tests.support.workers import Processes, processes
+from tests.support.workers import SECONDS, Processes, processes
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -50,10 +53,37 @@ async def test_every_process_counts_what_it_serves_and_each_shows_all(gateway: P
         }
 
 
+@pytest.mark.parametrize("process", [0, 1])
+async def test_the_console_hears_of_records_of_calls_wherever_they_were_served(
+    gateway: Processes, process: int
+) -> None:
+    body, headers = modern("server/discover"), modern_headers("server/discover")
+    reader = EventReader(1024)
+    async with (
+        gateway.at(0) as console,
+        gateway.at(process) as client,
+        console.stream("GET", "/api/v1/projects/default/events") as stream,
+        asyncio.timeout(SECONDS),
+    ):
+        asked = False
+        async for event in events_of(stream, reader):
+            if "records" in event.data.decode().split():
+                break
+            if event.event == "ready":
+                asked = (await client.post("/mcp/default", json=body, headers=headers)).is_success
+    assert asked
+
+
+async def events_of(stream: httpx2.Response, reader: EventReader) -> AsyncIterator[ServerSentEvent]:
+    async for chunk in stream.aiter_raw():
+        for event in reader.feed(chunk):
+            yield event
+
+
 async def test_a_client_cannot_ask_for_what_processes_tell_one_another(gateway: Processes) -> None:
     async with gateway.at(1) as client:
         # A worker hands whatever it does not know over to the keeper.
-        for path in ("/-/heard", "/-/changed", "/-/meet"):
+        for path in ("/-/heard", "/-/changed", "/-/meet", "/-/written"):
             answer = await client.post(path, json={})
             assert (path, answer.status_code) == (path, 404)
         answer = await client.get("/-/bulletin/1")
