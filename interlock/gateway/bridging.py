@@ -123,6 +123,7 @@ class Bridge:
             parked = ParkedCall(binding)
             self._parking.add(parked)
             parked.work = asyncio.create_task(self._work(parked, call, target, params))
+            parked.work.add_done_callback(lambda _: self._parking.ended(parked))
         else:
             parked = self._parking.claim(state, binding)
             parked.deliver(as_object(params.get("inputResponses")) or {})

@@ -9,14 +9,14 @@ import base64
 import binascii
 import secrets
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass
 from itertools import count
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from interlock.errors import BadInput, RPCError, TooMany
+from interlock.errors import BadInput, RPCError, TooMany, UpstreamFailed
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject, as_object, dumps, loads
 from interlock.upstreams.port import Caller
@@ -118,6 +118,13 @@ class ParkedCall:
             self._caller = None
             self.expires = time.time() + STATE_LIFETIME
 
+    def rest(self) -> None:
+        """Let go of the session that the call failed in: the failure holds all that it came through."""
+        if self._caller is None and self.work is not None and not self.work.cancelled():
+            failure = self.work.exception()
+            if isinstance(failure, RPCError | UpstreamFailed):
+                failure.with_traceback(None)
+
     @property
     def is_overdue(self) -> bool:
         """Whether the client did not come back in time; one that waits now is there."""
@@ -141,7 +148,8 @@ class ParkedCall:
 class Parking:
     """All parked calls, and the seal on the states that lead to them.
 
-    `mark` begins every state and says which process of the gateway parked; the seal binds it.
+    Of a call that ends while its client is away the outcome is kept for the client; of these the
+    oldest go where there are too many. `mark` begins every state and says which process of the gateway parked; the seal binds it.
     """
 
     def __init__(self, key: bytes, limit: int = 10_000, *, mark: str = "") -> None:
@@ -149,6 +157,7 @@ class Parking:
         self._mark = mark
         self._limit = limit
         self._calls: dict[str, ParkedCall] = {}
+        self._over: OrderedDict[str, ParkedCall] = OrderedDict()
 
     def add(self, call: ParkedCall) -> None:
         """Keep a call until it ends or expires. Raises TooMany."""
@@ -156,9 +165,19 @@ class Parking:
             raise TooMany("The gateway holds as many waiting calls as it may.", retry_after=10)
         self._calls[call.id] = call
 
+    def ended(self, call: ParkedCall) -> None:
+        """Keep only the outcome of a call that ended, if its client is still to come for it."""
+        if self._calls.pop(call.id, None) is None:
+            return
+        call.rest()
+        self._over[call.id] = call
+        if len(self._over) > self._limit:
+            self._over.popitem(last=False)
+
     def remove(self, call: ParkedCall) -> None:
-        """Forget a call that has ended."""
+        """Forget a call whose outcome was told, or is wanted no more."""
         self._calls.pop(call.id, None)
+        self._over.pop(call.id, None)
 
     def seal(self, call: ParkedCall) -> str:
         """Return the state that finds `call` again, for its own request and principal only."""
@@ -178,7 +197,7 @@ class Parking:
                 '"requestState" was changed, or belongs to another caller or request; '
                 "send the call again without it."
             ) from None
-        call = self._calls.get(content["id"])
+        call = self._calls.get(content["id"]) or self._over.get(content["id"])
         if call is None or content["expires"] < time.time():
             raise StateRefused('"requestState" has expired; send the call again without it.')
         return call
@@ -188,19 +207,21 @@ class Parking:
 
     def expire(self) -> None:
         """Cancel the calls whose clients did not come back in time."""
-        for call in tuple(self._calls.values()):
+        for call in (*self._calls.values(), *self._over.values()):
             if call.is_overdue:
                 self.remove(call)
                 if call.work is not None:
                     call.work.cancel()
 
     def __len__(self) -> int:
+        """How many calls wait for their clients."""
         return len(self._calls)
 
     async def close(self) -> None:
         """Cancel every parked call."""
         work = [call.work for call in self._calls.values() if call.work is not None]
         self._calls.clear()
+        self._over.clear()
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)

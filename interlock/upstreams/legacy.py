@@ -144,6 +144,11 @@ class LegacySession:
         """End the session and its link."""
         await self._talk.close()
 
+    def broke(self) -> None:
+        """Take back all that the server asked: its link has ended, and no answer reaches it."""
+        for task in tuple(self._asks.values()):
+            task.cancel()
+
     def hear(self, message: JSONObject) -> None:
         """Take a message of the server that belongs to no call."""
         if "id" in message:

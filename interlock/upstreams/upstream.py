@@ -307,6 +307,8 @@ class Upstream:
             if slot is not None:
                 del self._slots[era, key[1]]
                 slot.is_open = False
+                if isinstance(slot.session, LegacySession):
+                    slot.session.broke()
                 _ended(slot)
                 break
         if key[1] == SHARED and not self._closed:

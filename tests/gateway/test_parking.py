@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interlock.errors import RPCError, TooMany
+from interlock.errors import RPCError, TooMany, UpstreamUnavailable
 from interlock.gateway.parking import MAX_UNHEARD, STATE_LIFETIME, ParkedCall, Parking, StateRefused
 from interlock.protocol.json import JSONObject
 from interlock.upstreams.port import Caller, Nobody
@@ -474,3 +474,31 @@ def test_closing_cancels_every_call_and_waits_for_its_end() -> None:
 def test_a_call_that_was_never_started_has_no_result() -> None:
     with pytest.raises(RPCError, match="never started"):
         run(ParkedCall(BINDING).next_result(Nobody()))
+
+
+def test_calls_that_ended_without_their_clients_make_room_and_the_newest_outcomes_are_kept() -> (
+    None
+):
+    async def dying(caller: Caller) -> JSONObject:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(caller.ask(ELICIT, {}), 1)
+        raise UpstreamUnavailable("the server died")
+
+    async def work() -> None:
+        parking, states = Parking(KEY, limit=1), list[str]()
+        for _ in range(2):
+            call = parked(dying)
+            assert call.work is not None
+            call.work.add_done_callback(lambda _, call=call: parking.ended(call))
+            parking.add(call)
+            assert await call.next_result(Nobody()) is None
+            states.append(parking.seal(call))
+            assert not await gone(call)
+            await asyncio.sleep(0)
+            assert len(parking) == 0
+
+        assert refused(parking, states[0])
+        with pytest.raises(UpstreamUnavailable, match="the server died"):
+            await parking.claim(states[1], BINDING).next_result(Nobody())
+
+    run(work())
