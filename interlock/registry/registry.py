@@ -27,6 +27,7 @@ from interlock.registry.port import Runner, with_definition
 from interlock.registry.runner import Callbacks, ServerRunner
 from interlock.registry.store import ServerStore
 from interlock.registry.trial import Trial
+from interlock.registry.unwritten import Unwritten
 from interlock.settings import LogLevel
 from interlock.station.logs import ServerLog
 from interlock.storage.turns import Turns
@@ -72,6 +73,7 @@ class Registry:
         self.host: Host | None = None
         self.allow_open = False
         self._store = store
+        self._unwritten = Unwritten(store)
         self._list_projects = projects
         self._links = links
         self._subscriptions = subscriptions
@@ -137,6 +139,7 @@ class Registry:
         self._is_closing = True
         await asyncio.gather(*(runner.close() for runner in self._runners.values()))
         await asyncio.gather(*self._keeping, return_exceptions=True)
+        await self._unwritten.close()
 
     async def projects_changed(self, project_id: str) -> None:
         """Take note that a project was made, changed or deleted."""
@@ -259,6 +262,7 @@ class Registry:
     def _forget(self, server: Server) -> None:
         self._servers.pop(server.id, None)
         self._logs.pop(server.id, None)
+        self._unwritten.forget(server.id)
         self.log_levels.forget(server.id)
         runner = self._runners.pop(server.id, None)
         if runner is not None:
@@ -353,8 +357,7 @@ class Registry:
         if self.host is not None:
             return
         eras = runner.upstream.eras or frozenset()
-        now = datetime.now(UTC)
-        self._spawn(self._store.keep_catalogue(runner.server.id, catalogue, eras, now))
+        self._unwritten.add(runner.server.id, catalogue, eras)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
