@@ -15,7 +15,7 @@ from interlock.app.live import News
 from interlock.app.metrics import GatewayMetrics
 from interlock.app.readiness import Readiness
 from interlock.app.signed_in import SignedIn
-from interlock.app.strict_body import StrictBody
+from interlock.app.strict_body import StrictBody, admission
 from interlock.audit import api as audit_api
 from interlock.audit import statistics_api
 from interlock.exports import api as exports_api
@@ -66,7 +66,7 @@ def control_plane(settings: Settings, parts: Parts, bulletin: Bulletin | None) -
     control: ASGIApp = control_app(routers, parts.readiness.missing)
     if bulletin is not None:
         control = Announced(control, bulletin)
-    control = StrictBody(control, settings.gateway.max_body)
+    control = StrictBody(control, settings.gateway.max_body, admission(gate))
     recorded = rest_records.RESTRecords(control, plane.ledger, parts.project.name)
     console = open_console()
     signed_in = SignedIn(plane.endpoints, gate)

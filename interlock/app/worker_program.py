@@ -15,6 +15,7 @@ from interlock.app.ground import join_ground
 from interlock.app.observation import observe
 from interlock.app.refusals import error_response
 from interlock.app.sockets import Doors
+from interlock.app.strict_body import Admit, admission, refused
 from interlock.errors import InterlockError
 from interlock.gateway.handover import KEEPER
 from interlock.gateway.http import ClientGone, headers_of, read_body, send_body
@@ -39,6 +40,7 @@ class WorkerProgram(Process):
         self._number = number
         self._relay = Relay(number, doors.paths)
         self.door = Door(self)
+        self._admit: Admit | None = None
 
     async def open(self) -> None:
         """Build everything, and be as the keeper is. Raises InterlockError, TimeoutError."""
@@ -54,6 +56,8 @@ class WorkerProgram(Process):
         async with asyncio.timeout(FOLLOW_DEADLINE):
             await following.start(plane.registry, ground.keys, plane.changes)
         ground.writer.on_written = following.written
+        gate, _ = ground.gate(settings, allow_open=plane.registry.allow_open)
+        self._admit = admission(gate)
         self._plane = plane
         self.door.metrics = observe(self._number, plane, ground, stack).families
         self._app = front(settings, plane, self._rest)
@@ -68,6 +72,7 @@ class WorkerProgram(Process):
             body = await read_body(headers_of(scope), receive, self._settings.gateway.max_body)
             await self._relay.send(KEEPER, scope, body, receive, send)
         except InterlockError as fault:
-            await error_response(scope, fault)(scope, receive, send)
+            refusal = await refused(scope, fault, self._admit)
+            await error_response(scope, refusal)(scope, receive, send)
         except ClientGone:
             return

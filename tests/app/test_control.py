@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from fastapi import APIRouter
 from pydantic import BaseModel
+from starlette.types import Scope
 
 from interlock.app.control import control_app
 from interlock.app.strict_body import StrictBody
@@ -60,7 +61,11 @@ async def client(missing: dict[str, str] | None = None) -> AsyncGenerator[httpx2
     async def ready() -> dict[str, str]:
         return missing or {}
 
-    app = StrictBody(control_app([routes()], ready), 1000)
+    async def admit(scope: Scope) -> None:
+        if any(name == b"x-stranger" for name, _ in scope["headers"]):
+            raise Unauthenticated("We do not know you.")
+
+    app = StrictBody(control_app([routes()], ready), 1000, admit)
     # As behind a real server, where what is raised after the answer does not reach the client.
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as opened:
@@ -148,6 +153,14 @@ async def test_a_body_is_checked_and_its_faults_are_named(
     assert answer.status_code == status
     if message is not None:
         assert message in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"pad": "' + b"x" * 1000 + b'"}'])
+async def test_what_is_wrong_with_a_body_is_told_to_no_stranger(content: bytes) -> None:
+    async with client() as http:
+        answer = await http.post("/body", content=content, headers={"x-stranger": "yes"})
+
+    assert (answer.status_code, answer.json()["error"]["reason"]) == (401, "unauthenticated")
 
 
 async def test_health_tells_that_the_process_runs_and_readiness_what_is_missing() -> None:

@@ -118,6 +118,42 @@ async def test_every_route_asks_for_a_key(
         assert answer.json()["error"]["reason"] == "unauthenticated"
 
 
+@pytest.mark.parametrize("content", [b"{", b'{"a": 1, "a": 2}', b" " * (MAX_BODY + 1)])
+@pytest.mark.parametrize("key", [None, "wrong"])
+async def test_nobody_unknown_is_told_what_is_wrong_with_a_body(
+    anonymous: httpx2.AsyncClient, content: bytes, key: str | None
+) -> None:
+    document = (await anonymous.get("/api/openapi.json")).json()
+    routes = [
+        *(each for each in methods_of(document) if each not in FREE and each[0] != "GET"),
+        ("POST", "/api/v1/nowhere"),
+    ]
+    assert len(routes) > 20
+    headers = {"content-type": "application/json", **(bearer(key) if key else {})}
+
+    answers = {
+        (method, path): await anonymous.request(
+            method, filled(path), content=content, headers=headers
+        )
+        for method, path in routes
+    }
+
+    assert codes_other_than(401, answers) == {}
+
+
+async def test_a_key_of_another_project_is_not_told_what_is_wrong_with_a_body(
+    gateway: RunningProgram, stranger: dict[str, str]
+) -> None:
+    path = "/api/v1/projects/default/servers"
+
+    answers = [
+        await gateway.client.post(path, content=b"{", headers=credential)
+        for credential in (stranger, {})
+    ]
+
+    assert [each.status_code for each in answers] == [404, 400]
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/api/openapi.json", "/api/docs", "/"])
 async def test_what_tells_nothing_needs_no_key(anonymous: httpx2.AsyncClient, path: str) -> None:
     answer = await anonymous.get(path)

@@ -80,6 +80,21 @@ async def events_of(stream: httpx2.Response, reader: EventReader) -> AsyncIterat
             yield event
 
 
+@pytest.mark.parametrize("process", [0, 1])
+async def test_no_process_tells_a_stranger_that_a_body_is_too_large(
+    gateway: Processes, process: int
+) -> None:
+    path, body = "/api/v1/projects/default/servers", b" " * (4 * 1024 * 1024 + 1)
+    async with gateway.at(process) as client:
+        known = await client.post(path, content=body)
+        del client.headers["authorization"]
+        unknown = await client.post(path, content=body)
+        client.headers["x-api-key"] = "wrong"
+        wrong = await client.post(path, content=body)
+
+    assert [each.status_code for each in (known, unknown, wrong)] == [413, 401, 401]
+
+
 async def test_a_client_cannot_ask_for_what_processes_tell_one_another(gateway: Processes) -> None:
     async with gateway.at(1) as client:
         # A worker hands whatever it does not know over to the keeper.
