@@ -31,8 +31,8 @@ from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject, as_list, as_object
 from interlock.protocol.versions import META_SUBSCRIPTION, MISSING_CAPABILITY, Era
 from interlock.upstreams.modern import ModernSession
+from interlock.upstreams.relistening import listen_on
 
-RELISTEN_AFTER = 1.0  # seconds, where a server ended the stream of its tasks
 AGREE_WITHIN = 10.0  # seconds in which servers must say what they will tell of
 _LISTS: dict[str, Kind] = {
     "toolsListChanged": "tools",
@@ -294,19 +294,17 @@ class _Followed:
 
     async def follow(self) -> None:
         """Hear the server until it refuses; one that ends the stream is listened to anew."""
+        with suppress(RPCError):
+            await listen_on(self._listen)
+
+    async def _listen(self) -> None:
         wanted: JSONObject = {"taskIds": list(self.ids)}
-        while True:
-            try:
-                session = await self.server.upstream.shared(Era.MODERN)
-                if isinstance(session, ModernSession):
-                    await session.listen(self.call.client, wanted, self._heard)
-            except RPCError:
-                return
-            except InterlockError:
-                pass
-            finally:
-                self._answered.set()
-            await asyncio.sleep(RELISTEN_AFTER)
+        try:
+            session = await self.server.upstream.shared(Era.MODERN)
+            if isinstance(session, ModernSession):
+                await session.listen(self.call.client, wanted, self._heard)
+        finally:
+            self._answered.set()
 
     def _heard(self, method: str, params: JSONObject) -> None:
         if method == "notifications/subscriptions/acknowledged":

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, TypeAlias
 
-from interlock.errors import InterlockError, RPCError
+from interlock.errors import RPCError
 from interlock.gateway.catalogue import GATEWAY
 from interlock.gateway.changes import RESOURCE_UPDATED
 from interlock.protocol import jsonrpc
@@ -21,13 +21,11 @@ from interlock.protocol.json import JSONObject, as_list, as_object
 from interlock.upstreams.legacy import LegacySession
 from interlock.upstreams.modern import ModernSession
 from interlock.upstreams.port import Nobody
+from interlock.upstreams.relistening import listen_on
 
 ACKNOWLEDGED_WITHIN = 10.0  # seconds
 OVERLAP = 0.25  # seconds in which a stream that was replaced may still tell what it was about to
 MAX_OVERLAPPING = 8
-RELISTEN_AFTER = 1.0  # seconds, doubled for each stream that ends at once
-MAX_RELISTEN = 30.0
-LASTED = 10.0  # seconds after which a stream did not end at once
 AT_ONCE = 16  # requests to one server
 
 Hear: TypeAlias = Callable[[str, JSONObject], None]
@@ -254,23 +252,16 @@ class _Stream:
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _listen(self) -> None:
-        pause, loop = 0.0, asyncio.get_running_loop()
-        while True:
-            began = loop.time()
-            try:
-                await self._session.listen(GATEWAY, self.wanted, self._hear)
-            except RPCError as refusal:
-                self.refusal = refusal
-                self._answered.set()
-                return
-            except InterlockError:
-                # The session breaks with its link, and is opened anew by those who keep it.
-                pass
+        try:
+            await listen_on(self._listen_once)
+        except RPCError as refusal:
+            self.refusal = refusal
+
+    async def _listen_once(self) -> None:
+        try:
+            await self._session.listen(GATEWAY, self.wanted, self._hear)
+        finally:
             self._answered.set()
-            if loop.time() - began > LASTED:
-                pause = 0.0
-            pause = min(max(2 * pause, RELISTEN_AFTER), MAX_RELISTEN)
-            await asyncio.sleep(pause)
 
     def _hear(self, method: str, params: JSONObject) -> None:
         if method != "notifications/subscriptions/acknowledged":

@@ -10,8 +10,8 @@ from interlock.errors import RPCError
 from interlock.gateway.changes import RESOURCE_UPDATED
 from interlock.protocol import jsonrpc
 from interlock.protocol.json import JSONObject
-from interlock.registry import subscribing
 from interlock.registry.subscribing import Subscriber
+from interlock.upstreams import relistening
 from interlock.upstreams.legacy import LegacySession
 from interlock.upstreams.modern import ModernSession
 from interlock.upstreams.port import Nobody
@@ -203,7 +203,7 @@ async def test_a_server_that_refuses_more_goes_on_with_what_it_granted() -> None
 async def test_a_stream_that_its_server_ends_is_taken_up_and_nothing_is_missed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(subscribing, "RELISTEN_AFTER", 0.01)
+    monkeypatch.setattr(relistening, "RELISTEN_AFTER", 0.01)
     here, listened, server = modern()
     await here.subscriber.want(frozenset({"a", "b"}), "b")
 
