@@ -5,15 +5,16 @@ Source: 2026-07-28, basic/transports/streamable-http.
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import httpx2
 
 from interlock import __version__
 from interlock.cli.failures import NotAGateway, Refused
 from interlock.cli.http import CONNECT_TIMEOUT, BrokenConnection, named_failures
-from interlock.errors import TooLarge
+from interlock.errors import TooLarge, UpstreamFailed
 from interlock.protocol import jsonrpc
 from interlock.protocol.headers import HeaderParam, request_headers
 from interlock.protocol.json import JSONObject, as_list, as_object, dumps, loads
@@ -26,11 +27,24 @@ from interlock.protocol.versions import (
 )
 
 Hear: TypeAlias = Callable[[str, JSONObject], None]
+Answer: TypeAlias = Callable[[JSONObject], JSONObject]
 
 LIST_TIMEOUT = 60.0  # seconds
 MAX_ANSWER = 32 * 1024 * 1024  # bytes
 MAX_PAGES = 1000
+MAX_ROUNDS = 16
+ELICITATION: Final[JSONObject] = {"elicitation": {"form": {}, "url": {}}}
 _ID = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call to make; `mirrored` arguments go into headers too, `timeout` is seconds of each try."""
+
+    name: str
+    arguments: JSONObject
+    mirrored: tuple[HeaderParam, ...] = ()
+    timeout: float = 300.0
 
 
 class ToolEndpoint:
@@ -45,7 +59,7 @@ class ToolEndpoint:
         tools: list[JSONObject] = []
         params: JSONObject = {}
         for _ in range(MAX_PAGES):
-            page = self._exchange("tools/list", params, (), _ignore, LIST_TIMEOUT)
+            page = self._exchange("tools/list", params, (), _ignore, LIST_TIMEOUT, {})
             found = as_list(page.get("tools")) or []
             tools += [tool for each in found if (tool := as_object(each)) is not None]
             cursor = page.get("nextCursor")
@@ -54,21 +68,24 @@ class ToolEndpoint:
             params = {"cursor": cursor}
         raise NotAGateway(f"The list of tools at {self._url} has no end; update the gateway.")
 
-    def call(
-        self,
-        name: str,
-        arguments: JSONObject,
-        *,
-        mirrored: tuple[HeaderParam, ...],
-        hear: Hear,
-        timeout: float,
-    ) -> JSONObject:
+    def call(self, call: ToolCall, hear: Hear, answer: Answer) -> JSONObject:
         """Call a tool and return its result; `hear` is told of notifications meanwhile.
 
-        `timeout` is in seconds, for the whole call. Raises RPCError and InterlockError.
+        `answer` is asked what the tool wants to know, as often as it does, and returns the
+        `inputResponses`. Raises RPCError and InterlockError.
         """
-        params: JSONObject = {"name": name, "arguments": arguments}
-        return self._exchange("tools/call", params, mirrored, hear, timeout)
+        params: JSONObject = {"name": call.name, "arguments": call.arguments}
+        more: JSONObject = {}
+        for _ in range(MAX_ROUNDS):
+            result = self._exchange(
+                "tools/call", {**params, **more}, call.mirrored, hear, call.timeout, ELICITATION
+            )
+            if result.get("resultType") != "input_required":
+                return result
+            more = {"inputResponses": answer(as_object(result.get("inputRequests")) or {})}
+            if "requestState" in result:
+                more["requestState"] = result["requestState"]
+        raise UpstreamFailed(f"{call.name} asked {MAX_ROUNDS} times without an end.")
 
     def _exchange(
         self,
@@ -77,8 +94,9 @@ class ToolEndpoint:
         mirrored: tuple[HeaderParam, ...],
         hear: Hear,
         timeout: float,
+        capabilities: JSONObject,
     ) -> JSONObject:
-        params = {**params, "_meta": _meta()}
+        params = {**params, "_meta": _meta(capabilities)}
         headers = [
             ("content-type", "application/json"),
             ("accept", "application/json, text/event-stream"),
@@ -127,11 +145,11 @@ class ToolEndpoint:
         return jsonrpc.unwrap(message)
 
 
-def _meta() -> JSONObject:
+def _meta(capabilities: JSONObject) -> JSONObject:
     return {
         META_VERSION: LATEST_MODERN,
         META_CLIENT_INFO: {"name": "interlock-cli", "version": __version__},
-        META_CAPABILITIES: {},
+        META_CAPABILITIES: capabilities,
         "progressToken": _ID,
     }
 

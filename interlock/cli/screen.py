@@ -2,21 +2,44 @@
 
 import json
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import typer
 from rich.console import Console
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
 from interlock.cli.visible import visible
 from interlock.errors import BadInput
 
-Tell = Callable[[str], None]
-
 _WIDE = 4000  # columns of a line that no terminal breaks
+
+
+class Tell:
+    """Shows what long work does, where that is shown at all."""
+
+    def __init__(self, status: Status | None) -> None:
+        self._status = status
+
+    def __call__(self, news: str) -> None:
+        """Say what it does now."""
+        if self._status is not None:
+            self._status.update(Text(visible(news)))
+
+    @contextmanager
+    def paused(self) -> Generator[None]:
+        """Leave the screen to others while the block runs."""
+        if self._status is None:
+            yield
+            return
+        self._status.stop()
+        try:
+            yield
+        finally:
+            self._status.start()
 
 
 class Screen:
@@ -42,6 +65,22 @@ class Screen:
         if not self.as_json:
             self._err.print(Text(visible(text), style=style), soft_wrap=True)
 
+    def warn(self, text: str) -> None:
+        """Print a sentence to stderr, also where a program reads stdout."""
+        self._err.print(Text(visible(text), style="yellow"), soft_wrap=True)
+
+    @property
+    def is_dialogue(self) -> bool:
+        """Whether somebody is at a terminal, to be asked."""
+        return not self.as_json and sys.stdin.isatty() and sys.stderr.isatty()
+
+    def prompt(self, question: str) -> str | None:
+        """Ask for a line; None where nobody will enter one any more."""
+        sys.stderr.write(visible(question))
+        sys.stderr.flush()
+        line = sys.stdin.readline()
+        return line.rstrip("\n") if line else None
+
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print rows for people; a value of None is shown as a dash."""
         if self.as_json:
@@ -59,19 +98,17 @@ class Screen:
         """Ask before something is changed; goes on only after a yes. Raises BadInput, Abort."""
         if self.as_json:
             raise BadInput("With --json nobody is asked; add --yes to go on.")
-        sys.stderr.write(f"{visible(question)} [y/N] ")
-        sys.stderr.flush()
-        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        if (self.prompt(f"{question} [y/N] ") or "").strip().lower() not in {"y", "yes"}:
             raise typer.Abort
 
     @contextmanager
     def working(self, text: str) -> Generator[Tell]:
         """Show that long work is under way, on a terminal only; yields how to say what it does."""
         if self.as_json or not self._err.is_terminal:
-            yield _ignore
+            yield Tell(None)
             return
         with self._err.status(Text(visible(text))) as status:
-            yield lambda news: status.update(Text(visible(news)))
+            yield Tell(status)
 
 
 def _console(*, stderr: bool) -> Console:
@@ -96,7 +133,3 @@ _STYLES = {
     "error": "red",
     "disabled": "dim",
 }
-
-
-def _ignore(_news: str) -> None:
-    """Nobody watches."""

@@ -7,7 +7,8 @@ from urllib.parse import quote
 import typer
 
 from interlock.cli.arguments import read_arguments
-from interlock.cli.calls import Hear, ToolEndpoint
+from interlock.cli.asking import answers_to
+from interlock.cli.calls import Hear, ToolCall, ToolEndpoint
 from interlock.cli.screen import Screen, Tell
 from interlock.cli.session import Session, gateway_command
 from interlock.protocol.headers import HeaderParam, InvalidAnnotation, header_params
@@ -47,18 +48,18 @@ def call_tool(
     ] = 300.0,
 ) -> int:
     """Call a tool and print what it answers; the status is 1 where the tool reports an error."""
-    endpoint = _endpoint(session, server)
-    with session.screen.working(f"Calling {name} …") as tell:
-        schema = _schema(endpoint, name)
-        result = endpoint.call(
-            name,
-            read_arguments(arguments or [], schema),
-            mirrored=_mirrored(schema),
-            hear=_watch(session.screen, tell, name),
-            timeout=timeout,
-        )
-    session.screen.document(result)
-    return _show(session.screen, result)
+    endpoint, screen = _endpoint(session, server), session.screen
+    schema = _schema(endpoint, name)
+    call = ToolCall(name, read_arguments(arguments or [], schema), _mirrored(schema), timeout)
+    with screen.working(f"Calling {name} …") as tell:
+
+        def answer(questions: JSONObject) -> JSONObject:
+            with tell.paused():
+                return answers_to(questions, screen, name)
+
+        result = endpoint.call(call, _watch(screen, tell, name), answer)
+    screen.document(result)
+    return _show(screen, result)
 
 
 def _endpoint(session: Session, server: str | None) -> ToolEndpoint:
@@ -97,12 +98,6 @@ def _watch(screen: Screen, tell: Tell, name: str) -> Hear:
 
 
 def _show(screen: Screen, result: JSONObject) -> int:
-    if result.get("resultType") == "input_required":
-        screen.note(
-            "The tool asks its user for something, which the command line cannot answer; "
-            "call it from a client that can."
-        )
-        return 1
     texts: list[str] = []
     for block in as_list(result.get("content")) or []:
         texts.append(_rendered(as_object(block) or {}))

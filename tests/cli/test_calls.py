@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from interlock.cli.calls import ToolEndpoint
+from interlock.cli.calls import ToolCall, ToolEndpoint
 from interlock.cli.http import BrokenConnection, client_options
 from interlock.errors import RPCError
 from interlock.protocol.headers import header_params
@@ -29,13 +29,15 @@ def call(endpoint: ToolEndpoint, name: str, **arguments: Any) -> Any:
     schemas = {tool["name"]: tool["inputSchema"] for tool in endpoint.list_tools()}
     heard: list[tuple[str, Any]] = []
     result = endpoint.call(
-        name,
-        arguments,
-        mirrored=header_params(schemas[name]),
-        hear=lambda method, params: heard.append((method, params.get("progress"))),
-        timeout=60,
+        ToolCall(name, arguments, header_params(schemas[name]), 60),
+        lambda method, params: heard.append((method, params.get("progress"))),
+        nobody,
     )
     return result, heard
+
+
+def nobody(questions: Any) -> Any:
+    raise AssertionError(f"Nobody was to be asked {questions}")
 
 
 def test_a_call_is_answered_with_its_structured_content(endpoint: ToolEndpoint) -> None:
@@ -58,9 +60,10 @@ def test_mirrored_arguments_satisfy_a_server_that_checks_them(endpoint: ToolEndp
 
 def test_an_error_of_the_server_passes_through(endpoint: ToolEndpoint) -> None:
     with pytest.raises(RPCError, match="Unknown tool: absent"):
-        endpoint.call("absent", {}, mirrored=(), hear=lambda *_: None, timeout=60)
+        endpoint.call(ToolCall("absent", {}), lambda *_: None, nobody)
 
 
 def test_a_call_that_takes_too_long_is_given_up(endpoint: ToolEndpoint) -> None:
+    slow = ToolCall("test_wait", {"seconds": 600}, timeout=0.5)
     with pytest.raises(BrokenConnection, match="--timeout"):
-        endpoint.call("test_wait", {"seconds": 600}, mirrored=(), hear=lambda *_: None, timeout=0.5)
+        endpoint.call(slow, lambda *_: None, nobody)
