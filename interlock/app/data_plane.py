@@ -62,6 +62,7 @@ class DataPlane:
     def end_streams(self) -> None:
         """Let every open stream end, so that a shutdown need not wait for its clients."""
         self.modern.close()
+        self.endpoints.end_streams()
         for session in self.legacy.sessions:
             session.standalone.end()
 
@@ -147,9 +148,11 @@ async def open_data_plane(
     )
     keep_alive = settings.gateway.keep_alive
 
+    sse = LegacySSE(entry, legacy, handover, keep_alive=keep_alive)
+    stack.push_async_callback(sse.end)
     endpoints = Endpoints(
         StreamableHTTP(entry, legacy, modern, handover, keep_alive=keep_alive),
-        LegacySSE(entry, legacy, handover, keep_alive=keep_alive),
+        sse,
         registry.place_of,
     )
     hosts = allowed_hosts(settings.host, settings.public_url, settings.allowed_hosts)

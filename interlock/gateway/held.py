@@ -1,5 +1,6 @@
 """Streams that are the only answer of their request, as the connections that follow them know them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from interlock.gateway.call import Trace
@@ -38,6 +39,18 @@ class HeldGet(HeldStream):
     def over(self, *, is_complete: bool) -> None:
         """Count the session as used until now."""
         self.session.touch()
+        self.entry.close(self.trace)
+
+
+@dataclass(slots=True)
+class HeldConnection(HeldStream):
+    """The one stream of a client of the older transport; `left` ends what belongs to it."""
+
+    left: Callable[[], None]
+
+    def over(self, *, is_complete: bool) -> None:
+        """End the session."""
+        self.left()
         self.entry.close(self.trace)
 
 

@@ -3,7 +3,9 @@
 Source: 2024-11-05, basic/transports, "HTTP with SSE".
 """
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 
 from interlock.errors import BadInput, InterlockError, NotFound, RPCError
@@ -11,6 +13,7 @@ from interlock.gateway.call import Trace
 from interlock.gateway.clients import ClientSession
 from interlock.gateway.entry import Arrival, Entry
 from interlock.gateway.handover import Handover
+from interlock.gateway.held import HeldConnection
 from interlock.gateway.http import (
     SSE_HEADERS,
     ClientGone,
@@ -26,6 +29,7 @@ from interlock.gateway.http import (
     until_gone,
 )
 from interlock.gateway.legacy import LegacyClients
+from interlock.gateway.quiet import CLOSE, HOLD, Hold
 from interlock.gateway.relay import ProcessLost
 from interlock.gateway.streams import Stream
 from interlock.gateway.table import View
@@ -60,6 +64,18 @@ class LegacySSE:
         self._handover = handover
         self._keep_alive = keep_alive
         self._connections: dict[str, _Connection] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def close(self) -> None:
+        """End every stream, and with it its session."""
+        for connection in tuple(self._connections.values()):
+            connection.stream.end()
+
+    async def end(self) -> None:
+        """End every session that is left, and wait until all that belonged to any is taken back."""
+        for marker in tuple(self._connections):
+            self._left(marker)
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     async def stream(
         self,
@@ -85,16 +101,12 @@ class LegacySSE:
                 return
             self._entry.take(arrival)
             self._entry.take_session(arrival)
-            connection = _Connection(arrival.principal, arrival.place)
             marker = ClientSession.new_id(self._handover.session_mark)
-            self._connections[marker] = connection
-            try:
-                await until_gone(receive, self._events(connection, send, messages(marker)))
-            finally:
-                del self._connections[marker]
-                connection.stream.end()
-                if connection.session is not None:
-                    await self._legacy.close(connection.session)
+            self._connections[marker] = connection = _Connection(arrival.principal, arrival.place)
+            is_recorded_there = True
+            left = partial(self._left, marker)
+            held = HeldConnection(connection.stream, 0, trace, self._entry, left)
+            await self._leave_open(scope, held, messages(marker), receive, send)
         except InterlockError as fault:
             trace.fail(fault)
             trace.http_status = await send_failure(send, fault, None, trace.request_id)
@@ -111,14 +123,37 @@ class LegacySSE:
             trace.fail(ProcessLost("The answer broke off."))
         return is_whole
 
-    async def _events(self, connection: _Connection, send: Send, endpoint: str) -> None:
-        start = {"type": "http.response.start", "status": HTTPStatus.OK, "headers": SSE_HEADERS}
-        await send(start)
-        await send_part(send, encode(endpoint.encode(), event="endpoint"))
-        async for event in connection.stream.follow(0, self._keep_alive):
-            part = KEEP_ALIVE if event is None else encode(event.data, event="message")
-            await send_part(send, part)
+    async def _leave_open(
+        self, scope: Scope, held: HeldConnection, endpoint: str, receive: Receive, send: Send
+    ) -> None:
+        """Let the connection follow the stream by itself; where it cannot, follow it here."""
+        hold: Hold | None = scope.get(HOLD)
+        is_complete = is_held = False
+        try:
+            if hold is None:
+                is_complete = await until_gone(receive, self._events(held, endpoint, send))
+            else:
+                await _begin(send, endpoint, CLOSE)
+                is_held = hold(held)
+        finally:
+            if not is_held:
+                held.over(is_complete=is_complete)
+
+    async def _events(self, held: HeldConnection, endpoint: str, send: Send) -> None:
+        await _begin(send, endpoint)
+        async for event in held.stream.follow(held.after, self._keep_alive):
+            await send_part(send, KEEP_ALIVE if event is None else held.part(event))
         await send({"type": "http.response.body", "body": b""})
+
+    def _left(self, marker: str) -> None:
+        connection = self._connections.pop(marker, None)
+        if connection is None:
+            return
+        connection.stream.end()
+        if connection.session is not None:
+            closing = asyncio.create_task(self._legacy.close(connection.session))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     async def message(self, scope: Scope, receive: Receive, send: Send, place: Place) -> None:
         """Serve a POST to the endpoint of a connection."""
@@ -226,6 +261,13 @@ class LegacySSE:
             connection.session = session
             answer = jsonrpc.result(message.id, result)
         connection.stream.send(answer)
+
+
+async def _begin(send: Send, endpoint: str, *fields: tuple[bytes, bytes]) -> None:
+    """Send the head of a stream, and where its client POSTs."""
+    headers = (*fields, *SSE_HEADERS)
+    await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": headers})
+    await send_part(send, encode(endpoint.encode(), event="endpoint"))
 
 
 def _marker(scope: Scope) -> str:

@@ -35,6 +35,10 @@ class Endpoints:
         self._sse = sse
         self._place_of = place_of
 
+    def end_streams(self) -> None:
+        """Let the streams of the older transport end, those without a session too."""
+        self._sse.close()
+
     def is_ours(self, path: str) -> bool:
         """Tell whether a path is an MCP endpoint's."""
         mcp = _MCP.fullmatch(path)

@@ -50,9 +50,17 @@ async def all_of(count: int, work: Callable[[int], Awaitable[T]]) -> list[T]:
 
 @asynccontextmanager
 async def crowd(
-    on: Stage, firsts: Sequence[bytes], *, are_answered: bool = False
+    on: Stage,
+    firsts: Sequence[bytes],
+    *,
+    are_answered: bool = False,
+    mark: bytes = b"\r\n\r\n",
+    answers: dict[socket.socket, bytes] | None = None,
 ) -> AsyncIterator[list[socket.socket]]:
-    """Open a connection for each of `firsts`, send these bytes there, and read the head of a 200."""
+    """Open a connection for each of `firsts`, send these bytes there, and read the head of a 200.
+
+    Answers are read up to `mark`, and kept in `answers`.
+    """
     loop, port = asyncio.get_running_loop(), int(on.gateway.address.rpartition(":")[2])
     with ExitStack() as stack:
 
@@ -63,8 +71,10 @@ async def crowd(
             if firsts[number]:
                 await loop.sock_sendall(connection, firsts[number])
             if are_answered:
-                answer = await heard(connection, b"\r\n\r\n")
+                answer = await heard(connection, mark)
                 assert answer.startswith(b"HTTP/1.1 200"), answer
+                if answers is not None:
+                    answers[connection] = answer
             return connection
 
         yield await all_of(len(firsts), connected)

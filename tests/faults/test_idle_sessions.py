@@ -3,7 +3,9 @@
 import asyncio
 import json
 import re
+import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -15,7 +17,7 @@ from tests.support.workers import MODERN, PREFIX
 SESSIONS = room_for(10_000 if IS_FULL else 1_000)
 WARM = 200  # of each kind, opened before: what is allocated once is no session's own
 EACH = 10 * 1024  # bytes of the gateway's memory
-PATH = "/mcp/default"
+PATH, OLDER = "/mcp/default", "/sse/default"
 LEGACY = "2025-11-25"
 IDLE = 60.0 if IS_FULL else 5.0  # seconds until an idle session ends
 HOUSE = 10.0  # seconds between two looks for idle ones
@@ -128,6 +130,50 @@ async def test_an_idle_session_with_its_open_stream_costs_at_most_10_kib_and_goe
             assert sessions == (streams if era == "legacy" else 0)
             assert each < EACH
             # All of them hear what changes.
+            async with on.beside("new", **bad()), asyncio.timeout(SECONDS):
+                for connection in connections:
+                    assert b"list_changed" in await heard(connection, b"list_changed")
+    await fewer_files(on, files + 20)
+    await all_expired(on)
+
+
+@asynccontextmanager
+async def older(on: Stage, count: int) -> AsyncIterator[list[socket.socket]]:
+    """Open so many streams of the older transport, and a session in each."""
+    first, answers = head(f"GET {OLDER} HTTP/1.1", on.gateway.key), dict[socket.socket, bytes]()
+    async with crowd(
+        on, [first] * count, are_answered=True, mark=b"\n\n", answers=answers
+    ) as connections:
+        waiting, lines = iter(answers.values()), 8
+
+        async def some() -> None:
+            async with raw(on) as client:
+                for answer in waiting:
+                    found = re.search(rb"data: (\S+)", answer)
+                    assert found is not None
+                    body = json.dumps(INITIALIZE).encode()
+                    await client.send(post(found[1].decode(), on.gateway.key, body))
+                    status, fields, _ = await client.answer()
+                    assert status == 202, fields
+
+        await asyncio.gather(*(some() for _ in range(lines)))
+        async with asyncio.timeout(SECONDS):
+            for connection in connections:
+                assert b"serverInfo" in await heard(connection, b"serverInfo")
+        yield connections
+
+
+async def test_so_does_one_over_the_older_transport(idle: Stage) -> None:
+    on, files = idle, open_files(idle)
+    async with older(on, WARM):
+        before = on.resident()
+        async with older(on, SESSIONS) as connections:
+            sessions, streams = await numbers(on)
+            each = (on.resident() - before) / SESSIONS
+            on.tell(sessions=SESSIONS, bytes_each=each)
+
+            assert (sessions, streams) == (SESSIONS + WARM, SESSIONS + WARM)
+            assert each < EACH
             async with on.beside("new", **bad()), asyncio.timeout(SECONDS):
                 for connection in connections:
                     assert b"list_changed" in await heard(connection, b"list_changed")
