@@ -85,16 +85,18 @@ class Worker:
 
     async def until_news(self) -> Batch:
         """Read on until a batch says that something is to be read anew."""
-        while not (batch := await self.batch()).news:
-            pass
+        async with asyncio.timeout(DEADLINE):
+            while not (batch := await self.batch()).news:
+                pass
         return batch
 
     async def until_hosted(self, condition: str) -> HostedState:
         """Read on until a hosted server is in this condition."""
-        while True:
-            for state in (await self.batch()).hosted.values():
-                if state.condition == condition:
-                    return state
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                for state in (await self.batch()).hosted.values():
+                    if state.condition == condition:
+                        return state
 
     async def heard(self, batch: Batch) -> None:
         """Say that everything up to a batch was taken over."""
@@ -124,7 +126,9 @@ class Keeper:
 
     async def new_key(self) -> httpx2.Response:
         """Make an API key, which every process has to know."""
-        return await self.client.post(KEYS, json={"name": "a key", "role": "developer"})
+        made = await self.client.post(KEYS, json={"name": "a key", "role": "developer"})
+        assert made.status_code == 201, made.text
+        return made
 
 
 async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
