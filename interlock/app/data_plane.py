@@ -1,6 +1,7 @@
 """The parts that calls go through: registry, station, gateway."""
 
 import asyncio
+import os
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 
@@ -35,6 +36,7 @@ from interlock.station.station import Station
 from interlock.telemetry.logs import get_logger, log_failure
 from interlock.telemetry.metrics import CallMetrics
 from interlock.upstreams.connections import HTTPClient
+from interlock.upstreams.proxies import Proxies, proxies_of
 
 HOUSEKEEPING_INTERVAL = 10.0  # seconds
 
@@ -97,7 +99,7 @@ async def open_data_plane(
     """
     station = Station(settings.station)
     stack.push_async_callback(station.close)
-    client = HTTPClient()
+    client = HTTPClient(proxies=_proxies())
     stack.push_async_callback(client.close)
     changes, subscriptions = Changes(), Subscriptions()
     tasks = Tasks(ground.vault.keyed_hash("task-handle", b""))
@@ -183,6 +185,13 @@ async def open_data_plane(
 
     stack.push_async_callback(stop_house)
     return plane
+
+
+def _proxies() -> Proxies:
+    proxies = proxies_of(os.environ)
+    for scheme, proxy in proxies.by_scheme.items():
+        log.info("proxy.used", scheme=scheme, proxy=proxy.fault or str(proxy), by=proxy.variable)
+    return proxies
 
 
 def _default_limits(settings: GatewaySettings) -> Defaults:

@@ -16,6 +16,8 @@ from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVa
 from interlock.errors import BadInput
 from interlock.upstreams.connection import Connection, ConnectionFailed, HTTPResponse
 from interlock.upstreams.definition import ConnectionLimits
+from interlock.upstreams.proxies import Proxies, Proxy
+from interlock.upstreams.tunnel import TunnelRefused, open_tunnel
 
 __all__ = ["ConnectionFailed", "HTTPClient", "HTTPResponse"]
 
@@ -68,8 +70,9 @@ class _Limits:
 class HTTPClient:
     """Sends requests over connections that it keeps and uses again, in one event loop.
 
-    Follows no redirects, keeps no cookies, decompresses nothing, knows no proxies. Certificates
-    are verified against the system's authorities, or as `ssl_context` says. Times are seconds.
+    Follows no redirects, keeps no cookies, decompresses nothing. Certificates are verified against
+    the system's authorities, or as `ssl_context` says. Addresses that have a proxy in `proxies` are
+    reached by it: with https through a tunnel, with http by asking the proxy. Times are seconds.
     """
 
     def __init__(
@@ -80,22 +83,25 @@ class HTTPClient:
         idle_timeout: float = 50.0,
         connect_timeout: float = 10.0,
         ssl_context: ssl.SSLContext | None = None,
+        proxies: Proxies | None = None,
     ) -> None:
         max_open = max_open_per_origin or MAX_OPEN_PER_ORIGIN
         self._limits = _Limits(max_open, max_idle_per_origin, idle_timeout, connect_timeout)
         self._pools: dict[Origin, _Pool] = {}
         self._tls = _TLS(ssl_context)
+        self._proxies = proxies or Proxies()
         self._closed = False
 
     def beside(self, limits: ConnectionLimits) -> "HTTPClient":
         """Return a client with connections and limits of its own, which its user closes.
 
-        It trusts the same certificates, so that they are not read again.
+        It uses the same proxies, and trusts the same certificates, so that they are not read again.
         """
         client = HTTPClient(
             max_open_per_origin=limits.max,
             idle_timeout=limits.idle_timeout,
             connect_timeout=limits.connect_timeout,
+            proxies=self._proxies,
         )
         client._tls = self._tls
         return client
@@ -117,7 +123,8 @@ class HTTPClient:
         written safely, ConnectionFailed, and UpstreamFailed where the answer is not HTTP.
         """
         target = _read_url(url)
-        message = _write_head(method, target, headers, len(body)) + body
+        proxy = self._proxies.of(*target.origin)
+        message = _write_head(method, target, headers, len(body), proxy) + body
         bodyless = method == "HEAD"
         pool = self._pool(target.origin)
         connection = await pool.take()
@@ -141,10 +148,16 @@ class HTTPClient:
         connection = await self._pool(Origin(UNIX, socket_path, 0)).take()
         return await connection.exchange(message, bodyless=bodyless)
 
+    def head(self, url: str, headers: Sequence[tuple[str, str]]) -> bytes:
+        """Return the head of a POST up to the number of its `Content-Length`. Raises BadInput."""
+        target = _read_url(url)
+        proxy = self._proxies.of(*target.origin)
+        return _write_head("POST", target, headers, 0, proxy).removesuffix(b"0\r\n\r\n")
+
     def idle(self, url: str) -> Connection | None:
         """Return a kept connection that takes a request at once by its `start`, if there is one.
 
-        Its head is what `request_head` returns.
+        Its head is what `head` returns.
         """
         pool = self._pools.get(_read_url(url).origin)
         return pool.take_idle() if pool is not None else None
@@ -162,7 +175,8 @@ class HTTPClient:
         pool = self._pools.get(origin)
         if pool is None:
             self._pools = {known: pool for known, pool in self._pools.items() if pool.is_used()}
-            pool = self._pools[origin] = _Pool(origin, self._limits, self._tls)
+            proxy = self._proxies.of(*origin)
+            pool = self._pools[origin] = _Pool(origin, self._limits, self._tls, proxy)
         return pool
 
 
@@ -203,12 +217,17 @@ class _Pool:
     """The connections to one origin: the one that was used last is used next."""
 
     def __init__(
-        self, origin: Origin, limits: _Limits, tls: Callable[[], Awaitable[ssl.SSLContext]]
+        self,
+        origin: Origin,
+        limits: _Limits,
+        tls: Callable[[], Awaitable[ssl.SSLContext]],
+        proxy: Proxy | None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._origin = origin
         self._limits = limits
         self._tls = tls
+        self._proxy = proxy
         # A slot is held by each connection in use. As a new one is opened only where none is
         # idle, slots bound the open ones too.
         self._slots = _Slots(limits.max_open)
@@ -296,31 +315,40 @@ class _Pool:
             self._free(opening.result())
 
     async def _establish(self) -> Connection:
-        host, port = self._origin.host, self._origin.port
+        if self._proxy is not None and self._proxy.fault is not None:
+            raise self._unreachable(self._proxy.fault)
         try:
             async with asyncio.timeout(self._limits.connect_timeout):
-                loop = self._loop
-                tls = await self._tls() if self._origin.scheme == "https" else None
-                if self._origin.scheme == UNIX:
-                    _, connection = await loop.create_unix_connection(self._create, host)
-                else:
-                    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-                    connected = await start_connection(
-                        found, happy_eyeballs_delay=NEXT_ADDRESS_AFTER
-                    )
-                    name = host if tls is not None else None
-                    _, connection = await loop.create_connection(
-                        self._create, sock=connected, ssl=tls, server_hostname=name
-                    )
+                connection = await self._connected()
         except TimeoutError:
             seconds = f"{self._limits.connect_timeout:g}"
             raise self._unreachable(f"no connection within {seconds} seconds") from None
+        except TunnelRefused as refusal:
+            raise self._unreachable(str(refusal)) from None
         except (OSError, UnicodeError) as error:
             raise self._unreachable(_explain(error)) from error
         self._check_alive(connection)
         self._open.add(connection)
         if self._closed:
             connection.abort()
+        return connection
+
+    async def _connected(self) -> Connection:
+        scheme, host, port = self._origin
+        loop, proxy = self._loop, self._proxy
+        if scheme == UNIX:
+            _, connection = await loop.create_unix_connection(self._create, host)
+            return connection
+        tls = await self._tls() if scheme == "https" else None
+        place = (proxy.host, proxy.port) if proxy is not None else (host, port)
+        found = await loop.getaddrinfo(*place, type=socket.SOCK_STREAM)
+        connected = await start_connection(found, happy_eyeballs_delay=NEXT_ADDRESS_AFTER)
+        if proxy is not None and tls is not None:
+            await open_tunnel(connected, proxy, str(self._origin))
+        name = host if tls is not None else None
+        _, connection = await loop.create_connection(
+            self._create, sock=connected, ssl=tls, server_hostname=name
+        )
         return connection
 
     def _check_alive(self, connection: Connection) -> None:
@@ -335,7 +363,8 @@ class _Pool:
         return Connection(str(self._origin), freed=self._free, gone=self._forget)
 
     def _unreachable(self, why: str) -> ConnectionFailed:
-        return ConnectionFailed(f"{self._origin} cannot be reached: {why}.", sent=False)
+        by = f" by the proxy {self._proxy}" if self._proxy and self._proxy.host else ""
+        return ConnectionFailed(f"{self._origin} cannot be reached{by}: {why}.", sent=False)
 
     def _free(self, connection: Connection) -> None:
         if connection.busy:
@@ -411,17 +440,21 @@ def _read_url(url: str) -> _Target:
     return _Target(origin, shown, f"{parts.path or '/'}{query}")
 
 
-def request_head(url: str, headers: Sequence[tuple[str, str]]) -> bytes:
-    """Return the head of a POST up to the number of its `Content-Length`. Raises BadInput."""
-    return _write_head("POST", _read_url(url), headers, 0).removesuffix(b"0\r\n\r\n")
-
-
 def _write_head(
-    method: str, target: _Target, headers: Sequence[tuple[str, str]], length: int
+    method: str,
+    target: _Target,
+    headers: Sequence[tuple[str, str]],
+    length: int,
+    proxy: Proxy | None,
 ) -> bytes:
     if not _TOKEN.fullmatch(method):
         raise BadInput('"method" must be a word such as GET.')
-    lines = [f"{method} {target.path} HTTP/1.1", f"Host: {target.host}"]
+    # Through a tunnel the server itself is asked.
+    is_asked_of_proxy = proxy is not None and target.origin.scheme == "http"
+    path = f"http://{target.host}{target.path}" if is_asked_of_proxy else target.path
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {target.host}"]
+    if is_asked_of_proxy and proxy is not None and proxy.credential is not None:
+        lines.append(f"Proxy-Authorization: {proxy.credential}")
     names = [_field_name(name) for name, _ in headers]
     for name, value in headers:
         if _NOT_IN_VALUE.search(value):

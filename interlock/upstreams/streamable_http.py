@@ -19,7 +19,6 @@ from interlock.upstreams.connections import (
     ConnectionFailed,
     HTTPClient,
     HTTPResponse,
-    request_head,
 )
 from interlock.upstreams.definition import HTTPTarget
 from interlock.upstreams.port import (
@@ -105,7 +104,7 @@ class HTTPLink:
     def way(self, method: str, headers: Headers = ()) -> Way:
         """Return the way of requests with this method and these headers."""
         sent = (*_POST_HEADERS, *self._own_headers(), *headers)
-        return HTTPWay(self, method, lambda endpoint: request_head(endpoint.url, sent))
+        return HTTPWay(self, method, lambda endpoint: self._client.head(endpoint.url, sent))
 
     def free(self) -> tuple[Endpoint, Connection] | None:
         """Return a connection that takes a call at once, and where it leads, if there is one."""

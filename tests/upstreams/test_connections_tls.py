@@ -1,8 +1,6 @@
 """The HTTP client over TLS, with a throw-away authority, and against an ordinary server."""
 
 import asyncio
-import datetime as dt
-import ipaddress
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -12,11 +10,9 @@ from typing import Any
 
 import pytest
 import uvicorn
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from interlock.upstreams.connections import HTTPClient
+from tests.upstreams.certificates import write_certificates
 from tests.upstreams.raw_server import (
     DEADLINE,
     ENDLESS,
@@ -51,55 +47,11 @@ async def test_a_server_without_tls_is_sent_nothing_over_https() -> None:
     assert "TLS failed" in str(failure)
 
 
-def _certificate(
-    name: str, key: ec.EllipticCurvePrivateKey, issuer: str, signer: ec.EllipticCurvePrivateKey
-) -> x509.Certificate:
-    is_authority = key is signer
-    now = dt.datetime.now(dt.UTC)
-    day = dt.timedelta(days=1)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=is_authority,
-        crl_sign=is_authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
-        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - day)
-        .not_valid_after(now + day)
-        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(identifier, critical=False)
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(signer, hashes.SHA256())
-    )
-
-
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a throw-away authority, `ca.pem`, and a server's `server.pem`."""
     folder = tmp_path_factory.mktemp("certificates")
-    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    pem = serialization.Encoding.PEM
-    authority = _certificate("authority", authority_key, "authority", authority_key)
-    (folder / "ca.pem").write_bytes(authority.public_bytes(pem))
-    server = _certificate("server", key, "authority", authority_key)
-    key_text = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "server.pem").write_bytes(key_text + server.public_bytes(pem))
+    write_certificates(folder)
     return folder
 
 
