@@ -26,6 +26,7 @@ from interlock.identity.entities import Project
 from interlock.identity.gate import Gate
 from interlock.identity.principal import Role
 from interlock.registry import api as registry_api
+from interlock.registry import tool_api
 from interlock.settings import Settings
 from interlock.station import api as station_api
 from interlock.station.sessions import ProcessSessions
@@ -57,6 +58,7 @@ def control_plane(settings: Settings, parts: Parts, bulletin: Bulletin | None) -
             on_change=registry.projects_changed,
         ),
         registry_api.routes(registry, gate),
+        tool_api.routes(registry, gate),
         audit_api.routes(parts.ground.records, parts.ground.writer, gate.project(Role.REPORTER)),
         statistics_api.routes(
             parts.ground.records, parts.ground.writer, gate.project(Role.REPORTER)

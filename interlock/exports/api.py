@@ -76,7 +76,7 @@ def endpoints(
             auto_approve=tuple(
                 tool
                 for tool in server.definition.auto_approve
-                if may_call(limits, server.definition.name, tool)
+                if may_call(limits, server.definition, tool)
             ),
         )
         for server in servers

@@ -1,7 +1,6 @@
 """The source documents' own paths, as thin aliases of the API: what their clients already call."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -13,11 +12,13 @@ from interlock.exports.clients.format import bearer
 from interlock.identity.entities import Project
 from interlock.identity.gate import Gate, ProjectAccess
 from interlock.identity.principal import Role
+from interlock.policy.access import may_call
 from interlock.protocol.json import JSONObject, as_object
-from interlock.registry.api import fields_of, json_body, offers, read_definition
+from interlock.registry.api import json_body, offers
+from interlock.registry.editing import amended, read_definition
 from interlock.registry.entities import Server
 from interlock.registry.registry import Registry
-from interlock.registry.views import TrialView, merged_target
+from interlock.registry.views import TrialView
 from interlock.upstreams.definition import HTTPTarget
 from interlock.upstreams.hiding import hidden_url
 
@@ -125,9 +126,7 @@ def gateway_routes(registry: Registry, gate: Gate, default: Callable[[], Project
         """Change a server."""
         found = registry.find(access.project.id, server)
         changes = _fields(await json_body(request))
-        definition = read_definition({**fields_of(found.definition), **changes})
-        target = merged_target(found.definition.target, definition.target)
-        return _gateway_server(await registry.change(found, replace(definition, target=target)))
+        return _gateway_server(await registry.change(found, amended(changes)))
 
     @router.delete("/{server}", status_code=HTTPStatus.NO_CONTENT)
     async def remove_server(server: str, access: ProjectAccess = Depends(owner)) -> None:
@@ -154,6 +153,7 @@ def gateway_routes(registry: Registry, gate: Gate, default: Callable[[], Project
                 "input_schema": tool.get("inputSchema"),
             }
             for tool in offers(registry, found, "tools")
+            if may_call(access.principal.access, found.definition, str(tool.get("name")))
         ]
 
     return router

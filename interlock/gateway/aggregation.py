@@ -17,7 +17,8 @@ from interlock.gateway.table import (
     Template,
     View,
 )
-from interlock.identity.limits import RateLimit
+from interlock.identity.limits import Access, RateLimit
+from interlock.policy.access import may_call
 from interlock.policy.retry import is_repeatable_tool
 from interlock.protocol.headers import HeaderParam, InvalidAnnotation, header_params
 from interlock.protocol.json import JSONObject, as_object
@@ -80,22 +81,31 @@ def _entry(
 
 
 def overlaid(entry: ProjectEntry, view: View, own: Mapping[str, Catalogue]) -> View:
-    """Return a view of the project with other catalogues of some servers, by their ids."""
+    """Return a view of the project with other catalogues of some servers, by their ids.
+
+    It shows what the view's `access` lets be seen.
+    """
     project = Project(entry.id, entry.name, entry.naming, entry.aliases, entry.is_open)
     servers = [
         replace(each, catalogue=own[each.id]) if each.id in own else each for each in view.servers
     ]
-    return _Merge(project, servers, is_single=view.is_single).view()
+    return _Merge(project, servers, is_single=view.is_single, access=view.access).view()
 
 
 class _Merge:
     """One view in the making."""
 
     def __init__(
-        self, project: Project, servers: Sequence[ServerEntry], *, is_single: bool
+        self,
+        project: Project,
+        servers: Sequence[ServerEntry],
+        *,
+        is_single: bool,
+        access: Access | None = None,
     ) -> None:
         self._project = project
-        self._servers = tuple(servers)
+        self._access = access
+        self._servers = tuple(_as_offered(each, access) for each in servers)
         self._slugs = frozenset(slug(each.name) for each in self._servers)
         self._is_single = is_single
         self._is_plain = is_single or project.naming == "plain"
@@ -139,6 +149,7 @@ class _Merge:
             ttl_ms=0 if troubled else min((each.ttl_ms for each in catalogues), default=0),
             is_private=any(each.is_private for each in catalogues),
             is_single=self._is_single,
+            access=self._access,
         )
 
     def _add_named(self, server: ServerEntry, kind: Kind, targets: dict[str, Target]) -> None:
@@ -255,6 +266,17 @@ class _Merge:
             merge_capabilities([each.capabilities for each in facts]),
             _instructions(self._servers),
         )
+
+
+def _as_offered(server: ServerEntry, access: Access | None) -> ServerEntry:
+    """Return a server with those of its tools that exist for callers with these limits."""
+    if server.catalogue is None or (access is None and not server.disabled_tools):
+        return server
+    items = server.catalogue.items
+    tools = tuple(
+        tool for tool in items.get("tools", ()) if may_call(access, server, str(tool.get("name")))
+    )
+    return replace(server, catalogue=replace(server.catalogue, items={**items, "tools": tools}))
 
 
 def _items(server: ServerEntry, kind: Kind) -> tuple[JSONObject, ...]:

@@ -17,6 +17,7 @@ LIST_CHANGED: dict[Kind, str] = {
     "resources": "notifications/resources/list_changed",
     "resourceTemplates": "notifications/resources/list_changed",
 }
+_TOOLS: frozenset[Kind] = frozenset({"tools"})
 RESOURCE_UPDATED = "notifications/resources/updated"
 OF_CHANGES = frozenset({*LIST_CHANGED.values(), RESOURCE_UPDATED})
 
@@ -59,6 +60,19 @@ def changed_lists(old: View, new: View) -> frozenset[Kind]:
         # A list that newly names a failed server, or no longer does, is another list.
         kinds.add("tools")
     return frozenset(kinds)
+
+
+def announced_lists(old: View, new: View) -> frozenset[Kind]:
+    """Return which lists all clients of an endpoint are told of where its view changed.
+
+    Where other tools are switched off now, the list of tools of some clients may have changed alone:
+    of those to which a session of their own offers more.
+    """
+    kinds, before = changed_lists(old, new), {each.id: each.disabled_tools for each in old.servers}
+    known = [each for each in new.servers if each.id in before]
+    if any(before[each.id] != each.disabled_tools for each in known):
+        return kinds | _TOOLS
+    return kinds
 
 
 class Changes:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Final
 
 from interlock.gateway.aggregation import overlaid
-from interlock.gateway.table import ProjectEntry, ServerEntry, View, no_server
+from interlock.gateway.table import ProjectEntry, View, no_server
 from interlock.identity.limits import Access
-from interlock.policy.access import may_call, may_see
+from interlock.policy.access import may_see
 
 MAX_KEPT: Final = 1000  # limited views of one view
 
@@ -27,23 +27,11 @@ def limited(project: ProjectEntry, view: View, access: Access | None) -> View:
         return known
     if view.is_single and not may_see(access, view.name):
         raise no_server(view.name)
-    servers = [_as_seen(each, access) for each in view.servers if may_see(access, each.name)]
-    made = overlaid(project, replace(view, servers=tuple(servers)), {})
+    servers = tuple(each for each in view.servers if may_see(access, each.name))
+    made = overlaid(project, replace(view, servers=servers, access=access), {})
     # A list that is not for everybody must not come to others out of a shared cache.
-    made = replace(made, is_private=True, access=access)
+    made = replace(made, is_private=True)
     if len(view.limited) >= MAX_KEPT:
         view.limited.clear()
     view.limited[access] = made
     return made
-
-
-def _as_seen(server: ServerEntry, access: Access) -> ServerEntry:
-    if server.catalogue is None:
-        return server
-    items = server.catalogue.items
-    tools = tuple(
-        tool
-        for tool in items.get("tools", ())
-        if may_call(access, server.name, str(tool.get("name")))
-    )
-    return replace(server, catalogue=replace(server.catalogue, items={**items, "tools": tools}))

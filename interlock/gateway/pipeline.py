@@ -183,7 +183,7 @@ def _may_exist(view: View, server: ServerEntry, kind: str, name: str) -> bool:
     """Tell whether a server of which nothing is known yet may have such an item for the caller."""
     if server.catalogue is not None:
         return False
-    return kind != "tool" or may_call(view.access, server.name, name)
+    return kind != "tool" or may_call(view.access, server, name)
 
 
 def _resource(view: View, uri: object) -> Target:

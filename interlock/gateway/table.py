@@ -39,7 +39,8 @@ class ServerEntry:
     `variants` holds what it offers to clients with certain capabilities, by their signature, where
     that is another catalogue than the one for clients that can be asked nothing. `process` is the
     number of the process of the gateway that alone can call it, where that is another one.
-    `tool_timeouts` are the seconds of tools that have their own; `circuit` and `retries`, of remote
+    `tool_timeouts` are the seconds of tools that have their own, `disabled_tools` the names and
+    patterns of tools that are switched off, which no view shows. `circuit` and `retries`, of remote
     servers only, live as long as the server is kept and are shared by all tables.
     """
 
@@ -54,6 +55,7 @@ class ServerEntry:
     variants: Mapping[str, Catalogue] = field(default_factory=dict[str, Catalogue])
     process: int | None = None
     tool_timeouts: Mapping[str, float] = field(default_factory=dict[str, float])
+    disabled_tools: tuple[str, ...] = ()
     circuit: Circuit | None = None
     retries: Retries | None = None
 

@@ -1,6 +1,6 @@
 """The control API of servers: register, change, test, watch, read what they offer."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -8,13 +8,11 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from interlock.errors import BadInput
-from interlock.gateway.limited import limited
-from interlock.gateway.naming import prefixed
 from interlock.identity.gate import Gate, ProjectAccess
 from interlock.identity.principal import Role
 from interlock.policy.access import may_call, may_see
 from interlock.protocol.json import JSONObject, as_object, loads_strict
-from interlock.registry.config import definition_from_fields
+from interlock.registry.editing import Edit, amended, changes_in, read_definition, replaced
 from interlock.registry.entities import Server
 from interlock.registry.importing import Importer, ImportResult, environment
 from interlock.registry.registry import Registry, no_server
@@ -26,12 +24,10 @@ from interlock.registry.views import (
     merged_target,
 )
 from interlock.settings import LogLevel
-from interlock.upstreams.definition import ServerDefinition, StdioTarget
 
 _SERVERS = "/projects/{project}/servers"
 _SERVER = "/projects/{project}/servers/{server}"
 _MAX_LINES = 1000
-_REMOTE = ("url", "urls", "headers", "retries", "connections")
 
 
 class ImportBody(BaseModel):
@@ -52,12 +48,6 @@ class Items(BaseModel):
     """What a server offers, each item as the server describes it."""
 
     items: list[dict[str, Any]]
-
-
-class Tools(BaseModel):
-    """A server's tools with their schemas; `exposed_name` is the name at the unified endpoint."""
-
-    tools: list[dict[str, Any]]
 
 
 class Health(BaseModel):
@@ -141,7 +131,7 @@ def _item(router: APIRouter, registry: Registry, gate: Gate) -> None:
         server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER, limited=True))
     ) -> ServerView:
         """Show a server, given by name or id."""
-        return _shown(registry, access, _find(registry, access, server))
+        return _shown(registry, access, find_seen(registry, access, server))
 
     @router.patch(_SERVER)
     async def change_server(
@@ -149,8 +139,7 @@ def _item(router: APIRouter, registry: Registry, gate: Gate) -> None:
     ) -> ServerView:
         """Change some fields of a server; a secret given as `***` stays as it is."""
         found = registry.find(access.project.id, server)
-        fields = {**fields_of(found.definition), **_snake(await json_body(request))}
-        return await _changed(registry, found, fields)
+        return await _changed(registry, found, amended(changes_in(await json_body(request))))
 
     @router.put(_SERVER)
     async def replace_server(
@@ -158,8 +147,7 @@ def _item(router: APIRouter, registry: Registry, gate: Gate) -> None:
     ) -> ServerView:
         """Give a server another definition."""
         found = registry.find(access.project.id, server)
-        body = await json_body(request)
-        return await _changed(registry, found, {"name": found.definition.name, **body})
+        return await _changed(registry, found, replaced(await json_body(request)))
 
     @router.delete(_SERVER, status_code=HTTPStatus.NO_CONTENT)
     async def remove_server(
@@ -172,9 +160,7 @@ def _item(router: APIRouter, registry: Registry, gate: Gate) -> None:
 def _actions(router: APIRouter, registry: Registry, gate: Gate) -> None:
     async def switch(access: ProjectAccess, name: str, *, disabled: bool) -> ServerView:
         found = registry.find(access.project.id, name)
-        return await _changed(
-            registry, found, {**fields_of(found.definition), "disabled": disabled}
-        )
+        return await _changed(registry, found, amended({"disabled": disabled}))
 
     @router.post(f"{_SERVER}/enable")
     async def enable_server(
@@ -244,23 +230,7 @@ def _levels(router: APIRouter, registry: Registry, gate: Gate) -> None:
 
 def _offers(router: APIRouter, registry: Registry, gate: Gate) -> None:
     def offered(access: ProjectAccess, name: str, kind: Any) -> list[JSONObject]:
-        return offers(registry, _find(registry, access, name), kind)
-
-    @router.get(f"{_SERVER}/tools")
-    async def list_tools(
-        server: str, access: ProjectAccess = Depends(gate.project(Role.REPORTER, limited=True))
-    ) -> Tools:
-        """List a server's tools with their JSON Schemas."""
-        found = _find(registry, access, server)
-        name, limits = found.definition.name, access.principal.access
-        tools = [
-            tool
-            for tool in offers(registry, found, "tools")
-            if may_call(limits, name, str(tool.get("name")))
-        ]
-        return Tools(
-            tools=[{**tool, "exposed_name": prefixed(name, str(tool["name"]))} for tool in tools]
-        )
+        return offers(registry, find_seen(registry, access, name), kind)
 
     @router.get(f"{_SERVER}/resources")
     async def list_resources(
@@ -283,24 +253,6 @@ def _offers(router: APIRouter, registry: Registry, gate: Gate) -> None:
         """List a server's prompts."""
         return Items(items=offered(access, server, "prompts"))
 
-    @router.get("/projects/{project}/tools")
-    async def list_all_tools(
-        access: ProjectAccess = Depends(gate.project(Role.REPORTER, limited=True)),
-    ) -> Tools:
-        """List the tools of all servers, under the names that clients see."""
-        project = registry.table.project(access.project.name)
-        view = limited(project, project.unified, access.principal.access)
-        return Tools(
-            tools=[
-                {
-                    **tool,
-                    "exposed_name": tool["name"],
-                    "server": view.tools[tool["name"]].server.name,
-                }
-                for tool in view.lists["tools"]
-            ]
-        )
-
     @router.get("/projects/{project}/health")
     async def show_health(
         access: ProjectAccess = Depends(gate.project(Role.REPORTER, limited=True)),
@@ -317,7 +269,7 @@ def _seen(registry: Registry, access: ProjectAccess) -> list[Server]:
     return [each for each in found if may_see(limits, each.definition.name)]
 
 
-def _find(registry: Registry, access: ProjectAccess, name_or_id: str) -> Server:
+def find_seen(registry: Registry, access: ProjectAccess, name_or_id: str) -> Server:
     """Return one server that exists for the caller. Raises NotFound."""
     found = registry.find(access.project.id, name_or_id)
     if not may_see(access.principal.access, found.definition.name):
@@ -330,10 +282,21 @@ def _shown(registry: Registry, access: ProjectAccess, server: Server) -> ServerV
     view, limits = ServerView.of(server, registry.runner(server)), access.principal.access
     if limits is None:
         return view
-    name, tools = server.definition.name, offers(registry, server, "tools")
-    seen = sum(may_call(limits, name, str(tool.get("name"))) for tool in tools)
-    approved = [tool for tool in view.auto_approve if may_call(limits, name, tool)]
-    return view.model_copy(update={"tool_count": seen, "auto_approve": approved})
+    tools = offers(registry, server, "tools")
+
+    def sees(tool: str) -> bool:
+        return may_call(limits, server.definition, tool)
+
+    return view.model_copy(
+        update={
+            "tool_count": sum(sees(str(tool.get("name"))) for tool in tools),
+            "auto_approve": [tool for tool in view.auto_approve if sees(tool)],
+            "tool_timeouts": {
+                name: each for name, each in view.tool_timeouts.items() if sees(name)
+            },
+            "disabled_tools": [],
+        }
+    )
 
 
 def offers(registry: Registry, server: Server, kind: Any) -> list[JSONObject]:
@@ -341,15 +304,6 @@ def offers(registry: Registry, server: Server, kind: Any) -> list[JSONObject]:
     runner = registry.runner(server)
     catalogue = runner.catalogue if runner is not None else server.catalogue
     return list(catalogue.items.get(kind, ())) if catalogue is not None else []
-
-
-def read_definition(body: JSONObject) -> ServerDefinition:
-    """Read a server from an API body. Raises BadInput naming the field."""
-    fields = dict(body)
-    name = fields.pop("name", None)
-    if not isinstance(name, str):
-        raise BadInput('"name" is missing; it must be the name of the server.')
-    return definition_from_fields(name, fields)
 
 
 async def json_body(request: Request) -> JSONObject:
@@ -360,50 +314,6 @@ async def json_body(request: Request) -> JSONObject:
     return body
 
 
-def fields_of(definition: ServerDefinition) -> JSONObject:
-    """Return a definition as the fields that it could be read from again."""
-    target = definition.target
-    fields: JSONObject = {
-        "name": definition.name,
-        "type": definition.transport,
-        "timeout": definition.timeout,
-        "tool_timeouts": dict(definition.tool_timeouts),
-        "auto_approve": list(definition.auto_approve),
-        "disabled": definition.disabled,
-        "description": definition.description,
-    }
-    if isinstance(target, StdioTarget):
-        values = {"command": target.command, "args": list(target.args), "env": dict(target.env)}
-        return {**fields, **values, "cwd": target.cwd}
-    return {
-        **fields,
-        "url": target.url,
-        "urls": list(target.urls),
-        "headers": dict(target.headers),
-        "retries": definition.retries,
-        "connections": asdict(definition.connections),
-    }
-
-
-def _snake(body: JSONObject) -> JSONObject:
-    changed = dict(body)
-    for written, name in (("autoApprove", "auto_approve"), ("toolTimeouts", "tool_timeouts")):
-        if written in changed:
-            changed[name] = changed.pop(written)
-    has_address = "url" in changed or "urls" in changed
-    if "command" in changed or has_address:
-        # Another way to reach the server is another transport, unless the caller says which.
-        changed.setdefault("type", None)
-        for name in ("command", "args", "env", "cwd", "url", "urls") if has_address else _REMOTE:
-            changed.setdefault(name, None)
-    return changed
-
-
-async def _changed(registry: Registry, found: Server, fields: JSONObject) -> ServerView:
-    definition = read_definition(fields)
-    target = merged_target(found.definition.target, definition.target)
-    changed = await registry.change(
-        found,
-        replace(definition, target=target),
-    )
+async def _changed(registry: Registry, found: Server, edit: Edit) -> ServerView:
+    changed = await registry.change(found, edit)
     return ServerView.of(changed, registry.runner(changed))

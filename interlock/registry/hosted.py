@@ -164,6 +164,7 @@ class HostedElsewhere:
             variants=state.variants,
             process=self._host.number,
             tool_timeouts=self.server.definition.tool_timeouts,
+            disabled_tools=self.server.definition.disabled_tools,
         )
 
     def told(self) -> None:
@@ -180,6 +181,10 @@ class HostedElsewhere:
 
     async def watch(self, uris: frozenset[str], of: str | None = None) -> None:
         """Do nothing: who subscribes to a hosted server is served by the other process."""
+
+    def take(self, server: Server) -> None:
+        """Go on with another definition, which connects like the one before."""
+        self.server = server
 
     def restart(self) -> None:
         """Do nothing: the other process starts it."""

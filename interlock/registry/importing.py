@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import BaseModel
@@ -73,6 +74,8 @@ class Importer:
     ) -> ImportedServer:
         known = {each.definition.name: each for each in self._registry.servers(project.id)}
         old = known.get(definition.name)
+        if old is not None:
+            definition = _keeping_switches(old.definition, definition)
         action = _action(old, definition)
         error = None
         if not dry_run and action != "unchanged":
@@ -80,7 +83,7 @@ class Importer:
                 if old is None:
                     await self._registry.add(project.id, definition)
                 else:
-                    await self._registry.change(old, definition)
+                    await self._registry.change(old, lambda now: _keeping_switches(now, definition))
             except InterlockError as fault:
                 error = fault.message
         return ImportedServer(
@@ -95,6 +98,16 @@ class Importer:
 def environment() -> dict[str, str]:
     """Return the environment that a configuration may name; our own settings stay out of it."""
     return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+
+
+def _keeping_switches(old: ServerDefinition, new: ServerDefinition) -> ServerDefinition:
+    """Return a definition that leaves tools switched off, where its file says nothing of tools.
+
+    Else a start with the same file would switch on what was switched off over the API.
+    """
+    if new.disabled_tools:
+        return new
+    return replace(new, disabled_tools=old.disabled_tools)
 
 
 def _action(old: Server | None, new: ServerDefinition) -> Action:

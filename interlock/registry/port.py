@@ -45,6 +45,10 @@ class Runner(Protocol):
         """
         ...
 
+    def take(self, server: Server) -> None:
+        """Go on with another definition, which connects like the one before."""
+        ...
+
     def restart(self) -> None:
         """Start the server anew, at once."""
         ...

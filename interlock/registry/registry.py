@@ -13,12 +13,13 @@ from interlock.gateway.changes import (
     RESOURCE_UPDATED,
     Changes,
     Subscriptions,
-    changed_lists,
+    announced_lists,
 )
 from interlock.gateway.table import Catalogue, ProjectEntry, RouteTable
 from interlock.gateway.tasks import TASK_STATUS, Tasks
 from interlock.identity.entities import Project
 from interlock.protocol.json import JSONObject
+from interlock.registry.editing import Edit
 from interlock.registry.entities import Server
 from interlock.registry.hosted import Host, is_hosted
 from interlock.registry.links import Links
@@ -127,9 +128,18 @@ class Registry:
         self._servers[server.id] = server
         if known is not None and known.definition == server.definition:
             return
-        runner = self._runners.pop(server.id, None)
+        self._live(server)
+
+    def _live(self, server: Server) -> None:
+        """Let a server be what its definition says now, and keep what of it can go on as it is."""
+        runner = self._runners.get(server.id)
         if runner is not None:
-            self._servers[server.id] = server = with_definition(runner, server)
+            server = with_definition(runner, server)
+        self._servers[server.id] = server
+        if runner is not None and server.definition.connects_like(runner.server.definition):
+            runner.take(server)
+            return
+        self._runners.pop(server.id, None)
         self._run(server)
         if runner is not None:
             self._retire(runner)
@@ -236,21 +246,29 @@ class Registry:
         self.publish()
         return server
 
-    async def change(self, server: Server, definition: ServerDefinition) -> Server:
-        """Give a server another definition; calls under way in the old one are let finish."""
+    async def change(self, server: Server, edit: Edit) -> Server:
+        """Give a server the definition that `edit` makes of its present one.
+
+        Edits come one after the other, so that none undoes another. Where the process or the
+        connections are other ones now, calls under way in the old are let finish; else they stay.
+        Raises NotFound where the server is gone, and what `edit` raises.
+        """
         async with self._changing.one():
-            changed = replace(server, definition=definition, updated_at=datetime.now(UTC))
-            runner = self._runners.get(server.id)
-            if runner is not None:
-                changed = with_definition(runner, changed)
+            known = self._known(server)
+            definition = edit(known.definition)
+            if definition == known.definition:
+                return known
+            changed = replace(known, definition=definition, updated_at=datetime.now(UTC))
             await self._store.update(changed)
-            self._servers[server.id] = changed
-            self._runners.pop(server.id, None)
-            self._run(changed)
+            self._live(changed)
         self.publish()
-        if runner is not None:
-            self._retire(runner)
-        return changed
+        return self._servers[server.id]
+
+    def _known(self, server: Server) -> Server:
+        known = self._servers.get(server.id)
+        if known is None:
+            raise no_server(server.definition.name)
+        return known
 
     async def remove(self, server: Server) -> None:
         """Stop a server and forget it."""
@@ -411,7 +429,8 @@ class Registry:
         marks = ("", *sorted(old.variants.keys() | new.variants.keys()))
         for place in (None, *(name for name in new.single if name in old.single)):
             kinds = {
-                mark: changed_lists(old.view(place, mark), new.view(place, mark)) for mark in marks
+                mark: announced_lists(old.view(place, mark), new.view(place, mark))
+                for mark in marks
             }
             self.announce(new.name, place, kinds)
 

@@ -130,6 +130,7 @@ class ServerRunner:
             reason=self.health.reason,
             variants=dict(self._variants.catalogues),
             tool_timeouts=definition.tool_timeouts,
+            disabled_tools=definition.disabled_tools,
             circuit=self._watch.circuit if self._watch is not None else None,
             retries=self._retries,
             mirrors_headers=is_http and Era.MODERN in (self.upstream.eras or ()),
@@ -159,6 +160,16 @@ class ServerRunner:
         await self.subscriber.close()
         if self._upstream is not None:
             await self._upstream.close()
+
+    def take(self, server: Server) -> None:
+        """Go on with another definition, which connects like the one before.
+
+        Sessions, the process and calls under way stay; the next entry has the new definition.
+        """
+        self.server = server
+        self._variants.timeout = server.definition.timeout
+        if self._retries is not None:
+            self._retries.limit = server.definition.retries
 
     def restart(self) -> None:
         """Try again at once, whatever the policy says of failures before."""

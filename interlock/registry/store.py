@@ -118,6 +118,7 @@ class ServerStore:
             "description": definition.description,
             "limits": {
                 "tool_timeouts": definition.tool_timeouts,
+                "disabled_tools": list(definition.disabled_tools),
                 "retries": definition.retries,
                 "connections": asdict(definition.connections),
             },
@@ -169,7 +170,11 @@ def _target(kept: dict[str, Any]) -> StdioTarget | HTTPTarget:
 def _limits(kept: dict[str, Any] | None) -> dict[str, Any]:
     if kept is None:
         return {}
-    return {**kept, "connections": ConnectionLimits(**kept["connections"])}
+    return {
+        **kept,
+        "connections": ConnectionLimits(**kept["connections"]),
+        "disabled_tools": tuple(kept.get("disabled_tools", ())),
+    }
 
 
 def _catalogue(row: CatalogueRow) -> Catalogue:

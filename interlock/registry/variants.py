@@ -27,7 +27,7 @@ class Variants:
         self.kinds: Mapping[str, JSONObject] = {}
         self.catalogues: dict[str, Catalogue] = {}
         self._looking = looking
-        self._timeout = timeout
+        self.timeout = timeout
         self._changed = changed
         self._seen: set[str] = set()
 
@@ -67,7 +67,7 @@ class Variants:
             return {}
 
         try:
-            async with self._looking, asyncio.timeout(self._timeout):
+            async with self._looking, asyncio.timeout(self.timeout):
                 await upstream.within(upstream.preferred_era, owner, look)
         except (InterlockError, TimeoutError):
             # Clients of this kind are shown what all are offered.

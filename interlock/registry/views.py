@@ -6,6 +6,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel
 
+from interlock.gateway.table import Catalogue
+from interlock.policy.access import may_call
 from interlock.policy.breaker import CircuitState
 from interlock.registry.entities import Server
 from interlock.registry.port import Runner
@@ -61,6 +63,7 @@ class ServerView(BaseModel):
     connections: ConnectionsView | None = None
     timeout: float
     tool_timeouts: dict[str, float]
+    disabled_tools: list[str]
     auto_approve: list[str]
     disabled: bool
     description: str
@@ -95,6 +98,7 @@ class ServerView(BaseModel):
             transport=definition.transport,
             timeout=definition.timeout,
             tool_timeouts=definition.tool_timeouts,
+            disabled_tools=list(definition.disabled_tools),
             auto_approve=list(definition.auto_approve),
             disabled=definition.disabled,
             description=definition.description,
@@ -102,7 +106,7 @@ class ServerView(BaseModel):
             reason=entry.reason if entry else None,
             eras=sorted(era.value for era in eras),
             server_info=catalogue.facts.info if catalogue else None,
-            tool_count=len(catalogue.items.get("tools", ())) if catalogue else 0,
+            tool_count=_count(definition, catalogue),
             response_ms=health.response_ms if health else None,
             last_error=health.last_error if health else None,
             last_error_at=health.last_error_at if health else None,
@@ -116,6 +120,11 @@ class ServerView(BaseModel):
             updated_at=server.updated_at,
             **_target(definition),
         )
+
+
+def _count(definition: ServerDefinition, catalogue: Catalogue | None) -> int:
+    tools = catalogue.items.get("tools", ()) if catalogue is not None else ()
+    return sum(may_call(None, definition, str(tool.get("name"))) for tool in tools)
 
 
 def _moment(seconds: float | None) -> datetime | None:

@@ -53,8 +53,9 @@ class ConnectionLimits:
 class ServerDefinition:
     """One registered server: `timeout` is the seconds that a call may take without progress.
 
-    `tool_timeouts` are the seconds of single tools, by name or pattern. `retries` is how often a
-    call to a remote server is made again, where it failed and that is safe.
+    `tool_timeouts` are the seconds of single tools, by name or pattern. `disabled_tools` are the
+    tools that are switched off, by name or by a pattern in which `*` stands for any characters.
+    `retries` is how often a call to a remote server is made again, where it failed and that is safe.
     `auto_approve` names tools that a client may call without asking its user; it is kept for the
     client configurations that we write, and decides nothing here.
     """
@@ -68,6 +69,11 @@ class ServerDefinition:
     tool_timeouts: dict[str, float] = field(default_factory=dict[str, float])
     retries: int = DEFAULT_RETRIES
     connections: ConnectionLimits = ConnectionLimits()
+    disabled_tools: tuple[str, ...] = ()
+
+    def connects_like(self, other: "ServerDefinition") -> bool:
+        """Tell whether what was built for the other's process or connections serves this one too."""
+        return _connection(self) == _connection(other)
 
     @property
     def longest_timeout(self) -> float:
@@ -80,3 +86,12 @@ class ServerDefinition:
         if isinstance(self.target, StdioTarget):
             return "stdio"
         return "sse" if self.target.legacy_sse else "streamable-http"
+
+
+def _connection(definition: ServerDefinition) -> tuple[object, ...]:
+    return (
+        definition.name,
+        definition.target,
+        definition.connections,
+        definition.disabled,
+    )

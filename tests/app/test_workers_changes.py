@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx2
 import pytest
 
-from tests.app.trio import COUNT, MCP_HEADERS, SECONDS, Trio
+from tests.app.trio import COUNT, MCP_HEADERS, SECONDS, Trio, descendants
 from tests.integration import servers
 from tests.matrix.raw_client import MODERN, PREFIX, JSONObject, LegacyClient, RawClient
 
@@ -287,3 +287,40 @@ async def test_every_process_answers_for_the_whole(trio: Trio) -> None:
         assert answers["/api/v1/auth/me"].json()["role"] == "owner"
         assert (head.content, missing.status_code, nobody.status_code) == (b"", 404, 401)
         assert stranger.status_code == 421
+
+
+@pytest.mark.parametrize("server", ["proc", "web"])
+async def test_a_tool_is_switched_off_at_every_process_whose_server_stays_as_it_is(
+    trio: Trio, server: str
+) -> None:
+    path = f"{API}/default/servers/{server}/tools/echo"
+    call: JSONObject = {"name": f"{server}__echo", "arguments": {}}
+
+    async def answers(number: int) -> bool:
+        # The same head and body again and again, as a route of the fast lane is used.
+        said = (await trio.post(number, "tools/call", call)).json()
+        return "result" in said or said["error"]["message"] != f"Unknown tool: {server}__echo"
+
+    async def is_gone(number: int) -> bool:
+        return not await answers(number)
+
+    async with trio.gateway.at(1) as worker:
+        await trio.everywhere(answers)
+        before = descendants(trio.gateway.program.pid)
+        for _ in range(2):
+            await trio.everywhere(answers)
+            assert (await worker.put(path, json={"enabled": False})).status_code == 200
+            await trio.everywhere(is_gone)
+            assert (await worker.put(path, json={"enabled": True})).status_code == 200
+        await trio.everywhere(answers)
+        timed = await worker.patch(f"{API}/default/servers/{server}", json={"timeout": 0.2})
+        assert timed.status_code == 200
+
+        async def is_short(number: int) -> bool:
+            waiting: JSONObject = {"name": f"{server}__await_gate", "arguments": {"gate": "none"}}
+            said = (await trio.post(number, "tools/call", waiting)).json()
+            return "within 0.2 s" in said["error"]["message"]
+
+        await trio.everywhere(is_short)
+        await worker.patch(f"{API}/default/servers/{server}", json={"timeout": 60})
+        assert descendants(trio.gateway.program.pid) == before

@@ -316,3 +316,29 @@ async def test_requests_in_line_are_answered_in_order(
         answers = [await fast._answer() for _ in calls]
 
     assert [each.messages["id"] for each in answers] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+@pytest.mark.parametrize("back", ["legacy-stdio", "modern-http"])
+async def test_a_tool_that_is_switched_off_is_gone_from_both_lanes_at_once(
+    gateway: RunningProgram, lanes: tuple[Wire, Wire], era: str, back: str
+) -> None:
+    path = f"/api/v1/projects/default/servers/{back}/tools/echo"
+    name = f"{back}__echo"
+    headers = await _headers(gateway, era, name)
+    body = _call(name, {}, **_meta(era))
+    fast, slow = lanes
+    is_common = not (era == "legacy" and back.startswith("modern"))
+    for _ in range(2):
+        _, is_fast = await _until_fast(gateway, fast, body, headers, tries=50 if is_common else 3)
+        assert is_fast == is_common
+
+        assert (await gateway.client.put(path, json={"enabled": False})).status_code == 200
+        gone = [await wire.post(body, **headers) for wire in lanes for _ in range(2)]
+        assert (await gateway.client.put(path, json={"enabled": True})).status_code == 200
+        back_again = [await wire.post(body, **headers) for wire in (fast, slow)]
+
+        assert [each.messages["error"]["message"] for each in gone] == [f"Unknown tool: {name}"] * 4
+        assert len({each.body for each in gone}) == 1
+        assert [each.status for each in back_again] == [200, 200]
+        assert all("result" in json.dumps(each.messages) for each in back_again)

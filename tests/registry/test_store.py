@@ -93,6 +93,7 @@ async def test_a_server_is_found_again_as_it_was(
             "c",
             replace(REMOTE, more_urls=("http://b.example/?k=other",)),
             tool_timeouts={"get_*": 2.5},
+            disabled_tools=("drop", "write_*"),
             retries=3,
             connections=ConnectionLimits(8, 2.0, 20.5),
         ),
@@ -108,6 +109,19 @@ async def test_a_server_from_before_there_were_limits_has_the_defaults(
     added = await store.add(server(workspaces, "a"))
     async with database.engine.begin() as connection:
         await connection.execute(text("UPDATE servers SET limits = NULL"))
+
+    assert await store.all(workspaces) == [added]
+
+
+async def test_a_server_from_before_tools_could_be_switched_off_has_all_of_them(
+    database: Database, store: ServerStore, workspaces: dict[str, str]
+) -> None:
+    added = await store.add(server(workspaces, "a"))
+    without = "UPDATE servers SET limits = json_remove(limits, '$.disabled_tools')"
+    if database.engine.dialect.name == "postgresql":
+        without = "UPDATE servers SET limits = (limits::jsonb - 'disabled_tools')::json"
+    async with database.engine.begin() as connection:
+        await connection.execute(text(without))
 
     assert await store.all(workspaces) == [added]
 

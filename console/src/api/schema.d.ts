@@ -404,26 +404,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/projects/{project}/servers/{server}/tools": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Tools
-         * @description List a server's tools with their JSON Schemas.
-         */
-        get: operations["list_tools_api_v1_projects__project__servers__server__tools_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/projects/{project}/servers/{server}/resources": {
         parameters: {
             query?: never;
@@ -484,6 +464,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Health
+         * @description Show how every server is, with its last error and response time.
+         */
+        get: operations["show_health_api_v1_projects__project__health_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/servers/{server}/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tools
+         * @description List a server's tools with their JSON Schemas.
+         */
+        get: operations["list_tools_api_v1_projects__project__servers__server__tools_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/tools": {
         parameters: {
             query?: never;
@@ -504,19 +524,22 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/projects/{project}/health": {
+    "/api/v1/projects/{project}/servers/{server}/tools/{tool}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
+        get?: never;
         /**
-         * Show Health
-         * @description Show how every server is, with its last error and response time.
+         * Switch Tool
+         * @description Switch a tool, given by the server's own name for it, off or on again for everybody.
+         *
+         *     Calls under way go on. A tool that a pattern in `disabled_tools` switches off cannot be
+         *     switched on by itself.
          */
-        get: operations["show_health_api_v1_projects__project__health_get"];
-        put?: never;
+        put: operations["switch_tool_api_v1_projects__project__servers__server__tools__tool__put"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1597,6 +1620,8 @@ export interface components {
             tool_timeouts: {
                 [key: string]: number;
             };
+            /** Disabled Tools */
+            disabled_tools: string[];
             /** Auto Approve */
             auto_approve: string[];
             /** Disabled */
@@ -1756,8 +1781,19 @@ export interface components {
             tool: string;
         };
         /**
+         * ToolSwitch
+         * @description Whether a tool is on.
+         */
+        ToolSwitch: {
+            /** Enabled */
+            enabled: boolean;
+        };
+        /**
          * Tools
-         * @description A server's tools with their schemas; `exposed_name` is the name at the unified endpoint.
+         * @description Tools with their schemas; `exposed_name` is the name at the unified endpoint.
+         *
+         *     `own_name` is the server's own name of a tool, and `enabled` tells whether the tool is on; one
+         *     that is off exists for no client.
          */
         Tools: {
             /** Tools */
@@ -2688,38 +2724,6 @@ export interface operations {
             };
         };
     };
-    list_tools_api_v1_projects__project__servers__server__tools_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                server: string;
-                project: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Tools"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
     list_resources_api_v1_projects__project__servers__server__resources_get: {
         parameters: {
             query?: never;
@@ -2816,9 +2820,78 @@ export interface operations {
             };
         };
     };
-    list_all_tools_api_v1_projects__project__tools_get: {
+    show_health_api_v1_projects__project__health_get: {
         parameters: {
             query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_tools_api_v1_projects__project__servers__server__tools_get: {
+        parameters: {
+            query?: {
+                /** @description list tools that are switched off, too; never to a key with limits */
+                include_disabled?: boolean;
+            };
+            header?: never;
+            path: {
+                server: string;
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tools"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    list_all_tools_api_v1_projects__project__tools_get: {
+        parameters: {
+            query?: {
+                /** @description list tools that are switched off, too; never to a key with limits */
+                include_disabled?: boolean;
+            };
             header?: never;
             path: {
                 project: string;
@@ -2847,16 +2920,22 @@ export interface operations {
             };
         };
     };
-    show_health_api_v1_projects__project__health_get: {
+    switch_tool_api_v1_projects__project__servers__server__tools__tool__put: {
         parameters: {
             query?: never;
             header?: never;
             path: {
+                server: string;
+                tool: string;
                 project: string;
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToolSwitch"];
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -2864,7 +2943,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Health"];
+                    "application/json": components["schemas"]["ToolSwitch"];
                 };
             };
             /** @description Validation Error */

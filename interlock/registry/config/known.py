@@ -44,6 +44,9 @@ FILE_FIELDS = MappingProxyType(
         "autoAllow": "auto_approve",
         "autoAllowTools": "auto_approve",
         "autoAllowedTools": "auto_approve",
+        "disabledTools": "disabled_tools",
+        "disabled_tools": "disabled_tools",
+        "excludeTools": "disabled_tools",
         "tools": "tools",
         "disabled": "disabled",
         "enabled": "enabled",
@@ -69,13 +72,15 @@ API_FIELDS = frozenset(
         "connections",
         "autoApprove",
         "auto_approve",
+        "disabledTools",
+        "disabled_tools",
         "disabled",
         "enabled",
         "description",
     }
 )
 
-_FILTER = "which tools may be called is set by an access policy."
+_FILTER = "name the tools to leave out in disabledTools."
 _SIGN_IN = "signing in with OAuth is set up on the server's page."
 _START = "the time to start is one setting for all servers."
 _TRUST = "list the tools under autoApprove."
@@ -95,11 +100,8 @@ NOT_CARRIED = MappingProxyType(
         "targetAudience": _SIGN_IN,
         "targetServiceAccount": _SIGN_IN,
         "includeTools": _FILTER,
-        "excludeTools": _FILTER,
         "enabledTools": _FILTER,
-        "disabledTools": _FILTER,
         "enabled_tools": _FILTER,
-        "disabled_tools": _FILTER,
         "trust": _TRUST,
         "default_tools_approval_mode": _TRUST,
         "startup_timeout_sec": _START,

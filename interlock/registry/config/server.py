@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from interlock.errors import BadInput
 from interlock.protocol.json import as_list, as_object
-from interlock.registry.config import limits, values
+from interlock.registry.config import limits, tools, values
 from interlock.registry.config.dialects import GENERIC, Dialect
 from interlock.registry.config.fields import Fields, Remark
 from interlock.registry.config.known import API_FIELDS, TRANSPORTS
@@ -78,7 +78,8 @@ def _definition(name: str, fields: Fields, dialect: Dialect) -> ServerDefinition
     tool_timeouts = limits.tool_timeouts(fields)
     retries = fields.read("retries", values.few, DEFAULT_RETRIES)
     connections = limits.connections(fields)
-    auto_approve = _auto_approve(fields)
+    disabled_tools = tools.disabled_tools(fields)
+    auto_approve = tools.auto_approve(fields)
     disabled = fields.read("disabled", values.flag, default=False)
     enabled = fields.read("enabled", values.flag, default=True)
     description = fields.read("description", values.item, "")
@@ -94,6 +95,7 @@ def _definition(name: str, fields: Fields, dialect: Dialect) -> ServerDefinition
         tool_timeouts=tool_timeouts,
         retries=retries,
         connections=connections,
+        disabled_tools=disabled_tools,
     )
 
 
@@ -233,23 +235,6 @@ def _timeout(fields: Fields, dialect: Dialect) -> float:
             f"{dialect.shortest:g}. Write milliseconds.",
         )
     return amount
-
-
-def _auto_approve(fields: Fields) -> tuple[str, ...]:
-    approved: list[str] = []
-    for index, tool in enumerate(fields.read("auto_approve", values.texts, [])):
-        try:
-            approved.append(values.text(tool))
-        except WrongValue as wrong:
-            fields.fault(f"{fields.written('auto_approve')}[{index}]", wrong.message)
-    # Codex keeps a table of rules per tool; other clients have a list of allowed tools there.
-    rules = as_object(fields.raw("tools"))
-    if rules is None and fields.raw("tools") not in (None, ["*"]):
-        fields.warn("tools", "is not carried over: set an access policy for which tools may run.")
-    for tool, rule in (rules or {}).items():
-        if (as_object(rule) or {}).get("approval_mode") == "approve":
-            approved.append(tool)
-    return tuple(dict.fromkeys(approved))
 
 
 def _misplaced(fields: Fields, *meanings: str) -> None:

@@ -170,8 +170,9 @@ def test_windsurf() -> None:
     config = read_config(text, environ={"KEY": "k"})
 
     assert config.dialect == "windsurf"
-    assert (ServerDefinition("a", HTTPTarget("https://h/mcp", {"A": "k"})),) == config.servers
-    assert [(note.server, note.field) for note in config.warnings] == [("a", "disabledTools")]
+    target = HTTPTarget("https://h/mcp", {"A": "k"})
+    assert (ServerDefinition("a", target, disabled_tools=("drop",)),) == config.servers
+    assert config.warnings == ()
 
 
 def test_codex() -> None:
@@ -192,6 +193,8 @@ def test_codex() -> None:
     http_headers = { X-A = "a" }
     env_http_headers = { X-Region = "REGION" }
     tool_timeout_sec = 90.5
+    enabled_tools = ["search", "drop"]
+    disabled_tools = ["drop"]
 
     [mcp_servers.remote.tools.search]
     approval_mode = "approve"
@@ -219,11 +222,16 @@ def test_codex() -> None:
             ),
             timeout=90.5,
             auto_approve=("search",),
+            disabled_tools=("drop",),
         ),
     )
     assert [(f.server, f.field) for f in config.faults] == [("locked", "bearer_token_env_var")]
     noted = [(note.server, note.field) for note in config.warnings]
-    assert noted == [("local", "startup_timeout_sec"), ("local", "env_vars[2]")]
+    assert noted == [
+        ("local", "startup_timeout_sec"),
+        ("local", "env_vars[2]"),
+        ("remote", "enabled_tools"),
+    ]
 
 
 def test_gemini_cli() -> None:
@@ -234,7 +242,7 @@ def test_gemini_cli() -> None:
         "events": {"url": "https://h/events", "headers": {"A": "$KEY"}},
         "typed": {"url": "https://h/typed", "type": "http"},
         "local": {"command": "x", "env": {"A": "${KEY}", "PASSWORD": "pa$word"},
-                  "includeTools": ["a"], "trust": false}
+                  "includeTools": ["a"], "excludeTools": ["b", "c"], "trust": false}
       }
     }"""
     config = read_config(text, environ={"KEY": "k"})
@@ -244,7 +252,11 @@ def test_gemini_cli() -> None:
         ServerDefinition("http", HTTPTarget("https://h/mcp"), timeout=5.0),
         ServerDefinition("events", HTTPTarget("https://h/events", {"A": "k"}, legacy_sse=True)),
         ServerDefinition("typed", HTTPTarget("https://h/typed")),
-        ServerDefinition("local", StdioTarget("x", env={"A": "k", "PASSWORD": "pa$word"})),
+        ServerDefinition(
+            "local",
+            StdioTarget("x", env={"A": "k", "PASSWORD": "pa$word"}),
+            disabled_tools=("b", "c"),
+        ),
     )
     noted = [(note.server, note.field) for note in config.warnings]
     assert noted == [
