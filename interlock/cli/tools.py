@@ -1,4 +1,4 @@
-"""`interlock tools …`: what the servers offer, and calling it."""
+"""`interlock tools …`: what the servers offer, calling it, and switching it off and on."""
 
 import json
 from typing import Annotated
@@ -11,19 +11,31 @@ from interlock.cli.asking import answers_to
 from interlock.cli.calls import Hear, ToolCall, ToolEndpoint
 from interlock.cli.screen import Screen, Tell
 from interlock.cli.session import Session, gateway_command
+from interlock.errors import NotFound
 from interlock.protocol.headers import HeaderParam, InvalidAnnotation, header_params
 from interlock.protocol.json import JSONObject, as_list, as_object
 
-app = typer.Typer(no_args_is_help=True, help="List tools and call them.")
+app = typer.Typer(no_args_is_help=True, help="List tools, call them, switch them off and on.")
 
+Name = Annotated[str, typer.Argument(help="The tool, as `tools list --all` names it.")]
 ServerOption = Annotated[
     str | None, typer.Option("--server", help="Only this server, under its tools' own names.")
 ]
 
 
 @gateway_command(app, "list")
-def list_tools(session: Session, *, server: ServerOption = None) -> None:
+def list_tools(
+    session: Session,
+    *,
+    server: ServerOption = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="List those that are switched off, too.")
+    ] = False,
+) -> None:
     """List the tools that clients see."""
+    if every:
+        _list_all(session, server)
+        return
     with session.screen.working("Listing tools …"):
         tools = _endpoint(session, server).list_tools()
     session.screen.document({"tools": tools})
@@ -60,6 +72,55 @@ def call_tool(
         result = endpoint.call(call, _watch(screen, tell, name), answer)
     screen.document(result)
     return _show(screen, result)
+
+
+@gateway_command(app, "enable")
+def enable_tool(session: Session, *, name: Name, server: ServerOption = None) -> None:
+    """Switch a tool on again."""
+    _switch(session, name, server, enabled=True)
+
+
+@gateway_command(app, "disable")
+def disable_tool(session: Session, *, name: Name, server: ServerOption = None) -> None:
+    """Switch a tool off: no client sees it or can call it."""
+    _switch(session, name, server, enabled=False)
+
+
+def _switch(session: Session, name: str, server: str | None, *, enabled: bool) -> None:
+    place = (server, name) if server is not None else _place_of(session, name)
+    body: JSONObject = {"enabled": enabled}
+    state = session.gateway.object("PUT", "servers", place[0], "tools", place[1], body=body)
+    session.screen.document({"server": place[0], "tool": place[1], **state})
+    session.screen.say(f"{name} is switched {'on' if enabled else 'off'}.")
+
+
+def _place_of(session: Session, name: str) -> tuple[str, str]:
+    for tool in _every(session, None):
+        if tool.get("exposed_name") == name:
+            return str(tool.get("server")), str(tool.get("own_name"))
+    raise NotFound(
+        f"There is no tool {name!r}; `interlock tools list --all` names all that there are."
+    )
+
+
+def _list_all(session: Session, server: str | None) -> None:
+    with session.screen.working("Listing tools …"):
+        tools = _every(session, server)
+    session.screen.document({"tools": tools})
+    called = "exposed_name" if server is None else "own_name"
+    session.screen.table(
+        ("TOOL", "STATE", "WHAT IT DOES"),
+        [
+            (each.get(called), "on" if each.get("enabled") else "off", _first_line(each))
+            for each in tools
+        ],
+    )
+
+
+def _every(session: Session, server: str | None) -> list[JSONObject]:
+    place = ("tools",) if server is None else ("servers", server, "tools")
+    answer = session.gateway.object("GET", *place, params={"include_disabled": "true"})
+    return [tool for each in as_list(answer.get("tools")) or [] if (tool := as_object(each))]
 
 
 def _endpoint(session: Session, server: str | None) -> ToolEndpoint:
