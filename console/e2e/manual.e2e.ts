@@ -82,8 +82,8 @@ for (const era of ["modern", "legacy"]) {
 
   test(`progress and logs are heard while the tool runs: ${era}`, async () => {
     await choose("Search fares");
-    await run();
-    await page.getByRole("progressbar").waitFor();
+    // The bar is there for half a second only: it is looked out for before the call begins.
+    await Promise.all([page.getByRole("progressbar").waitFor(), run()]);
     await page.getByText("Found 28 fares.").waitFor();
     await page.getByRole("tab", { name: /Progress and logs/ }).click();
     await page.getByText('"fares":28').waitFor();

@@ -15,6 +15,10 @@ afterAll(close);
 
 /** Calls a tool as a client with the key does. */
 async function call(name: string, values: object): Promise<number> {
+  return (await answerOf(name, values)).status;
+}
+
+async function answerOf(name: string, values: object): Promise<{ status: number; said: string }> {
   const meta = {
     [`${META}protocolVersion`]: MODERN,
     [`${META}clientInfo`]: { name: "observed", version: "1" },
@@ -37,8 +41,7 @@ async function call(name: string, values: object): Promise<number> {
       params: { name, arguments: values, _meta: meta },
     }),
   });
-  await answer.text();
-  return answer.status;
+  return { status: answer.status, said: await answer.text() };
 }
 
 const list = () => page.getByRole("list", { name: "Records" });
@@ -204,6 +207,41 @@ test("a tool gets a name of the project's own, which clients call, and loses it 
   expect(await call("weather", { days: 2 })).toBe(200);
   await page.getByRole("button", { name: "Undo" }).click();
   await page.getByRole("row", { name: /Weather forecast trips__forecast/ }).waitFor();
+});
+
+const ON_AGAIN = "trips__forecast is switched on; clients see it again.";
+
+test("a tool is switched off for everybody, is found by the filter, and comes back by undo", async () => {
+  const toggle = () => page.getByRole("switch", { name: "trips__forecast is on" });
+  await page.goto("/p/default/tools");
+  await toggle().click();
+  await page
+    .getByText("trips__forecast is switched off; no client sees it any more.", { exact: true })
+    .waitFor();
+  expect(await toggle().getAttribute("aria-checked")).toBe("false");
+  const { said } = await answerOf("trips__forecast", { days: 2 });
+  expect(said).toContain("Unknown tool: trips__forecast");
+  await page.getByRole("combobox", { name: "State" }).click();
+  await page.getByRole("option", { name: "Switched off" }).click();
+  await page.waitForURL(/state=off/);
+  await page.getByText("1 tool", { exact: true }).waitFor();
+  await picture(page, "tools-switched-off");
+  await page.goto("/p/default/servers/trips");
+  await toggle()
+    .and(page.getByRole("switch", { checked: false }))
+    .waitFor();
+  expect(await faults(page)).toEqual([]);
+  await picture(page, "server-tools-switched-off");
+  await toggle().click();
+  await page.getByText(ON_AGAIN, { exact: true }).waitFor();
+  await page.getByRole("button", { name: "Undo" }).last().click();
+  await toggle()
+    .and(page.getByRole("switch", { checked: false }))
+    .waitFor();
+  await page.goto("/p/default/tools?state=off&tool=trips__forecast");
+  await page.getByRole("dialog").getByRole("switch").click();
+  await page.getByText(ON_AGAIN, { exact: true }).waitFor();
+  expect(await call("trips__forecast", { days: 2 })).toBe(200);
 });
 
 test("these pages are whole with calls in them, in every look", async () => {

@@ -14,7 +14,7 @@ from interlock.gateway.naming import prefixed
 from interlock.gateway.table import ProjectEntry, View
 from interlock.identity.gate import Gate, ProjectAccess
 from interlock.identity.principal import Role
-from interlock.policy.access import may_call
+from interlock.policy.access import Offering, may_call, switched_off_by
 from interlock.protocol.json import JSONObject
 from interlock.registry.api import find_seen, offers
 from interlock.registry.editing import switched
@@ -27,8 +27,9 @@ _TOOLS = "/projects/{project}/servers/{server}/tools"
 class Tools(BaseModel):
     """Tools with their schemas; `exposed_name` is the name at the unified endpoint.
 
-    `own_name` is the server's own name of a tool, and `enabled` tells whether the tool is on; one
-    that is off exists for no client.
+    `own_name` is the server's own name of a tool, and `enabled` tells whether the tool is on. One
+    that is off exists for no client; `disabled_by` is the pattern that switches it off, or else its
+    own name.
     """
 
     tools: list[dict[str, Any]]
@@ -112,7 +113,8 @@ def _of_server(
         is_on = may_call(limits, definition, name)
         if is_on or shows_all:
             exposed = prefixed(definition.name, name)
-            yield {**tool, "exposed_name": exposed, "own_name": name, "enabled": is_on}
+            shown = {**tool, "exposed_name": exposed, "server": definition.name, "own_name": name}
+            yield {**shown, **_state(definition, name)}
 
 
 def _with_disabled(registry: Registry, project: ProjectEntry, view: View) -> Iterator[JSONObject]:
@@ -131,12 +133,20 @@ def _with_disabled(registry: Registry, project: ProjectEntry, view: View) -> Ite
             # A plain name may be another tool's as long as this one does not claim it.
             name = prefixed(*place) if tool["name"] in listed else tool["name"]
             shown = _shown(whole, tool, tool["name"])
-            yield {**shown, "name": name, "exposed_name": name, "enabled": False}
+            state = _state(servers[server], own_name)
+            yield {**shown, "name": name, "exposed_name": name, **state}
 
 
 def _shown(view: View, tool: JSONObject, name: str) -> JSONObject:
     server, own_name = _place(view, name)
     return {**tool, "exposed_name": name, "server": server, "own_name": own_name, "enabled": True}
+
+
+def _state(server: Offering, tool: str) -> JSONObject:
+    if may_call(None, server, tool):
+        return {"enabled": True}
+    others = (each for each in server.disabled_tools if each != tool)
+    return {"enabled": False, "disabled_by": switched_off_by(others, tool) or tool}
 
 
 def _place(view: View, name: str) -> tuple[str, str]:

@@ -170,8 +170,9 @@ async def test_the_management_api_lists_it_where_it_is_asked_for_and_says_that_i
             {each for each in every if each.startswith("old")},
         )
         assert {name for name, each in whole.items() if not each["enabled"]} == off
-        assert all(each["enabled"] for each in on.values())
-        assert whole["old__echo"]["own_name"] == "echo"
+        assert all(each["enabled"] and "disabled_by" not in each for each in on.values())
+        assert [whole[name]["disabled_by"] for name in sorted(off)] == ["echo", "struct*"]
+        assert (whole["old__echo"]["server"], whole["old__echo"]["own_name"]) == ("old", "echo")
         assert whole["old__echo"]["inputSchema"] == every["old__echo"]["inputSchema"]
     alias = (await api.get("/api/mcp/servers/old/tools")).json()
     assert "echo" not in {each["tool_name"] for each in alias}

@@ -1792,8 +1792,9 @@ export interface components {
          * Tools
          * @description Tools with their schemas; `exposed_name` is the name at the unified endpoint.
          *
-         *     `own_name` is the server's own name of a tool, and `enabled` tells whether the tool is on; one
-         *     that is off exists for no client.
+         *     `own_name` is the server's own name of a tool, and `enabled` tells whether the tool is on. One
+         *     that is off exists for no client; `disabled_by` is the pattern that switches it off, or else its
+         *     own name.
          */
         Tools: {
             /** Tools */

@@ -21,7 +21,12 @@ export const serversQuery = (project: string) =>
 export type Tool = {
   name: string;
   exposed_name: string;
-  server?: string;
+  /** The server's own name of it. */
+  own_name: string;
+  server: string;
+  enabled: boolean;
+  /** What switches it off: a pattern, or its own name. */
+  disabled_by?: string;
   title?: string;
   description?: string;
   inputSchema?: Record<string, unknown>;
@@ -35,6 +40,17 @@ export const toolsQuery = (project: string) =>
     queryKey: ["project", project, "tools"],
     queryFn: async () => {
       const params = { path: { project } };
+      const answer = await brought(api.GET("/api/v1/projects/{project}/tools", { params }));
+      return answer.tools as Tool[];
+    },
+  });
+
+/** The same with those that are switched off, which no client sees. */
+export const allToolsQuery = (project: string) =>
+  queryOptions({
+    queryKey: ["project", project, "tools", "all"],
+    queryFn: async () => {
+      const params = { path: { project }, query: { include_disabled: true } };
       const answer = await brought(api.GET("/api/v1/projects/{project}/tools", { params }));
       return answer.tools as Tool[];
     },

@@ -6,6 +6,7 @@ import { Checkbox as RadixCheckbox, Select as RadixSelect, Switch as RadixSwitch
 import { type ComponentProps, createContext, type ReactNode, use, useId } from "react";
 import { useTranslation } from "react-i18next";
 import { cx } from "./cx";
+import { Hint } from "./Hint";
 
 const control =
   "min-w-0 rounded-md border border-line-strong/60 bg-surface px-2.5 text-base text-ink transition-colors hover:border-line-strong focus-visible:border-accent focus-visible:outline-offset-0 aria-invalid:border-bad max-sm:text-[1rem]";
@@ -151,13 +152,20 @@ export function Switch({
   onChange,
   label,
   isHidden,
-}: Toggle & { isHidden?: boolean; label: string }) {
-  return (
+  barred,
+}: Toggle & {
+  isHidden?: boolean;
+  label: string;
+  /** Why it cannot be switched now; without it, it can. */
+  barred?: string | false;
+}) {
+  const control = (
     <RadixSwitch.Root
       checked={checked}
-      onCheckedChange={onChange}
+      onCheckedChange={(next) => barred || onChange(next)}
       aria-label={isHidden ? label : undefined}
-      className="group inline-flex items-center gap-2 text-sm"
+      aria-disabled={barred ? true : undefined}
+      className="group inline-flex items-center gap-2 text-sm aria-disabled:cursor-not-allowed aria-disabled:opacity-55"
     >
       <span className="h-4.5 w-8 shrink-0 rounded-full bg-line-strong p-0.5 transition-colors group-data-[state=checked]:bg-accent">
         <RadixSwitch.Thumb className="block size-3.5 rounded-full bg-surface transition-transform data-[state=checked]:translate-x-3.5" />
@@ -165,6 +173,7 @@ export function Switch({
       {!isHidden && label}
     </RadixSwitch.Root>
   );
+  return barred ? <Hint text={barred}>{control}</Hint> : control;
 }
 
 /** Something to tick in a form. */

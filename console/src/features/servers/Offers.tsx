@@ -10,6 +10,7 @@ import { Badge } from "@/components/Badge";
 import { buttonStyle } from "@/components/Button";
 import { Code, CopyButton } from "@/components/Copy";
 import { Card, Empty, Failure, SkeletonRows } from "@/components/Page";
+import { ToolSwitch } from "@/components/ToolSwitch";
 
 type Props = { project: string; server: Server };
 
@@ -34,7 +35,8 @@ export function ServerTools({ project, server }: Props) {
     queryOptions({
       queryKey: ["project", project, "servers", server.id, "tools"],
       queryFn: async () => {
-        const params = { path: { project, server: server.id } };
+        const query = { include_disabled: true };
+        const params = { path: { project, server: server.id }, query };
         const path = "/api/v1/projects/{project}/servers/{server}/tools";
         return (await brought(api.GET(path, { params }))).tools as Tool[];
       },
@@ -43,45 +45,67 @@ export function ServerTools({ project, server }: Props) {
   return (
     <Listed items={data} error={error} icon={Wrench} empty={t("noTools")}>
       {(tool) => (
-        <details key={tool.name} className="group border-b last:border-b-0">
-          <summary className="flex items-center gap-3 px-4 py-2.5 hover:bg-hover/60">
-            <ChevronRight
-              aria-hidden
-              className="size-4 shrink-0 text-muted transition-transform group-open:rotate-90"
-            />
-            <div className="min-w-0 flex-1">
-              <p className="font-medium font-mono text-sm">{tool.name}</p>
-              {tool.description && (
-                <p className="line-clamp-1 text-muted text-sm group-open:line-clamp-none">
-                  {tool.description}
-                </p>
-              )}
-            </div>
-          </summary>
-          <div className="flex flex-col gap-3 px-4 pb-4 pl-11">
-            <div className="flex flex-wrap items-center gap-2 text-sm">
-              <Marks tool={tool} />
-              <span className="text-muted">{t("exposedAs")}</span>
-              <code className="font-mono">{tool.exposed_name}</code>
-              <CopyButton text={tool.exposed_name} />
-              <Link
-                to="/p/$project/playground"
-                params={{ project }}
-                search={{ tool: tool.exposed_name }}
-                className={buttonStyle({ size: "sm" })}
-              >
-                <SquareTerminal aria-hidden className="size-3.5" />
-                {t("tryIt")}
-              </Link>
-            </div>
-            <Code
-              label={t("schemaOf", { name: tool.name })}
-              text={JSON.stringify(tool.inputSchema ?? {}, null, 2)}
-            />
-          </div>
-        </details>
+        <div key={tool.name} className="relative border-b last:border-b-0">
+          <OneTool project={project} tool={tool} />
+          {/* Beside the summary, for a control within another cannot be told from it. */}
+          <span className="absolute top-3 right-4">
+            <ToolSwitch project={project} tool={tool} />
+          </span>
+        </div>
       )}
     </Listed>
+  );
+}
+
+function OneTool({ project, tool }: { project: string; tool: Tool }) {
+  const { t } = useTranslation("servers");
+  return (
+    <details className="group">
+      <summary className="flex items-center gap-3 py-2.5 pr-16 pl-4 hover:bg-hover/60">
+        <ChevronRight
+          aria-hidden
+          className="size-4 shrink-0 text-muted transition-transform group-open:rotate-90"
+        />
+        <div className="min-w-0 flex-1">
+          <p className="flex flex-wrap items-center gap-2 font-medium font-mono text-sm">
+            {tool.name}
+            {!tool.enabled && (
+              <Badge tone="warn" className="font-sans">
+                {t("switchedOff")}
+              </Badge>
+            )}
+          </p>
+          {tool.description && (
+            <p className="line-clamp-1 text-muted text-sm group-open:line-clamp-none">
+              {tool.description}
+            </p>
+          )}
+        </div>
+      </summary>
+      <div className="flex flex-col gap-3 px-4 pb-4 pl-11">
+        <div className="flex flex-wrap items-center gap-2 text-sm">
+          <Marks tool={tool} />
+          <span className="text-muted">{t("exposedAs")}</span>
+          <code className="font-mono">{tool.exposed_name}</code>
+          <CopyButton text={tool.exposed_name} />
+          {tool.enabled && (
+            <Link
+              to="/p/$project/playground"
+              params={{ project }}
+              search={{ tool: tool.exposed_name }}
+              className={buttonStyle({ size: "sm" })}
+            >
+              <SquareTerminal aria-hidden className="size-3.5" />
+              {t("tryIt")}
+            </Link>
+          )}
+        </div>
+        <Code
+          label={t("schemaOf", { name: tool.name })}
+          text={JSON.stringify(tool.inputSchema ?? {}, null, 2)}
+        />
+      </div>
+    </details>
   );
 }
 

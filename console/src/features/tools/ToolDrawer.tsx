@@ -4,12 +4,13 @@ import { ScrollText, SquareTerminal } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import type { Tool } from "@/api/servers";
 import { Badge } from "@/components/Badge";
-import { buttonStyle } from "@/components/Button";
+import { Button, buttonStyle } from "@/components/Button";
 import { CopyButton } from "@/components/Copy";
 import { Drawer } from "@/components/Dialog";
 import { Skeleton } from "@/components/Page";
 import { SchemaView } from "@/components/schema/SchemaView";
 import type { Schema } from "@/components/schema/schema";
+import { ToolSwitch } from "@/components/ToolSwitch";
 import { Alias } from "./Alias";
 
 type Props = {
@@ -40,15 +41,22 @@ export function ToolDrawer({ project, name, tools, onClose }: Props) {
               <ScrollText aria-hidden className="size-4" />
               {t("records")}
             </Link>
-            <Link
-              to="/p/$project/playground"
-              params={{ project }}
-              search={{ tool: tool.exposed_name }}
-              className={buttonStyle({ kind: "primary" })}
-            >
-              <SquareTerminal aria-hidden className="size-4" />
-              {t("tryIt")}
-            </Link>
+            {tool.enabled ? (
+              <Link
+                to="/p/$project/playground"
+                params={{ project }}
+                search={{ tool: tool.exposed_name }}
+                className={buttonStyle({ kind: "primary" })}
+              >
+                <SquareTerminal aria-hidden className="size-4" />
+                {t("tryIt")}
+              </Link>
+            ) : (
+              <Button kind="primary" barred={t("switch.isOff")}>
+                <SquareTerminal aria-hidden className="size-4" />
+                {t("tryIt")}
+              </Button>
+            )}
           </>
         )
       }
@@ -77,7 +85,11 @@ function Whole({ project, tool, onRenamed }: WholeProps) {
         <p className="flex items-center gap-1">
           <code className="min-w-0 break-all font-mono text-sm">{tool.exposed_name}</code>
           <CopyButton text={tool.exposed_name} />
+          <span className="ml-auto pl-3">
+            <ToolSwitch project={project} tool={tool} />
+          </span>
         </p>
+        {!tool.enabled && <p className="text-muted text-sm">{t("switch.isOff")}</p>}
         {tool.description && <p className="mt-1 whitespace-pre-line">{tool.description}</p>}
         {told.length > 0 && (
           <p className="mt-3 flex flex-wrap gap-1.5">

@@ -1,15 +1,16 @@
-/** All tools of the project, of every server: searched, read, and given names of the project's own. */
+/** All tools of the project, of every server: searched, read, named, and switched off and on. */
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { SearchX, Wrench } from "lucide-react";
 import { useTranslation } from "react-i18next";
-import { type Tool, toolsQuery } from "@/api/servers";
+import { allToolsQuery, type Tool } from "@/api/servers";
 import { Badge } from "@/components/Badge";
 import { buttonStyle } from "@/components/Button";
 import { type Column, DataTable } from "@/components/DataTable";
 import { SearchInput, Select } from "@/components/Field";
 import { Card, Empty, Failure, Page, SkeletonRows } from "@/components/Page";
-import type { ToolsSearch } from "./search";
+import { ToolSwitch } from "@/components/ToolSwitch";
+import { STATES, type ToolState, type ToolsSearch } from "./search";
 import { ToolDrawer, titleOf } from "./ToolDrawer";
 
 const route = getRouteApi("/inside/p/$project/tools");
@@ -20,10 +21,10 @@ export function ToolsPage() {
   const { project } = route.useParams();
   const search = route.useSearch();
   const navigate = route.useNavigate();
-  const { data: tools, error, refetch } = useQuery(toolsQuery(project));
+  const { data: tools, error, refetch } = useQuery(allToolsQuery(project));
   const change = (next: Partial<ToolsSearch>, replace = false) =>
     navigate({ search: (known) => ({ ...known, ...next }), replace });
-  const servers = [...new Set((tools ?? []).flatMap((tool) => tool.server ?? []))].sort();
+  const servers = [...new Set((tools ?? []).map((tool) => tool.server))].sort();
   const found = matching(tools ?? [], search);
   return (
     <Page title={t("title")} note={t("note")}>
@@ -42,6 +43,16 @@ export function ToolsPage() {
           options={[
             { value: ALL, label: t("allServers") },
             ...servers.map((name) => ({ value: name, label: name })),
+          ]}
+        />
+        <Select
+          label={t("state")}
+          className="w-full sm:w-40"
+          value={search.state ?? ALL}
+          onChange={(value) => change({ state: value === ALL ? undefined : (value as ToolState) })}
+          options={[
+            { value: ALL, label: t("states.any") },
+            ...STATES.map((value) => ({ value, label: t(`states.${value}`) })),
           ]}
         />
         {tools && (
@@ -78,7 +89,11 @@ export function ToolsPage() {
             {t("none.next")}
           </Empty>
         ) : (
-          <Found tools={found} onOpen={(tool) => change({ tool: tool.exposed_name })} />
+          <Found
+            project={project}
+            tools={found}
+            onOpen={(tool) => change({ tool: tool.exposed_name })}
+          />
         )}
       </Card>
       <ToolDrawer
@@ -91,7 +106,9 @@ export function ToolsPage() {
   );
 }
 
-function Found({ tools, onOpen }: { tools: readonly Tool[]; onOpen: (tool: Tool) => void }) {
+type FoundProps = { project: string; tools: readonly Tool[]; onOpen: (tool: Tool) => void };
+
+function Found({ project, tools, onOpen }: FoundProps) {
   const { t } = useTranslation("tools");
   const columns: Column<Tool>[] = [
     {
@@ -118,7 +135,7 @@ function Found({ tools, onOpen }: { tools: readonly Tool[]; onOpen: (tool: Tool)
       id: "server",
       header: t("server"),
       kind: "wide",
-      by: (tool) => tool.server ?? "",
+      by: (tool) => tool.server,
       cell: (tool) => tool.server,
     },
     {
@@ -126,6 +143,17 @@ function Found({ tools, onOpen }: { tools: readonly Tool[]; onOpen: (tool: Tool)
       header: t("hints"),
       kind: "wide",
       cell: (tool) => <Hints tool={tool} />,
+    },
+    {
+      id: "enabled",
+      header: t("switch.header"),
+      kind: "number",
+      by: (tool) => Number(tool.enabled),
+      cell: (tool) => (
+        <span className="flex justify-end">
+          <ToolSwitch project={project} tool={tool} />
+        </span>
+      ),
     },
   ];
   return (
@@ -144,6 +172,7 @@ function Hints({ tool }: { tool: Tool }) {
   const { readOnlyHint: reads, destructiveHint: destroys } = tool.annotations ?? {};
   return (
     <span className="flex flex-wrap gap-1">
+      {!tool.enabled && <Badge tone="warn">{t("switchedOff")}</Badge>}
       {reads === true && <Badge tone="ok">{t("readOnly")}</Badge>}
       {destroys === true && <Badge tone="bad">{t("destructive")}</Badge>}
       {tool.outputSchema && <Badge>{t("structured")}</Badge>}
@@ -151,10 +180,11 @@ function Hints({ tool }: { tool: Tool }) {
   );
 }
 
-function matching(tools: readonly Tool[], { q = "", server }: ToolsSearch): Tool[] {
+function matching(tools: readonly Tool[], { q = "", server, state }: ToolsSearch): Tool[] {
   const words = q.toLowerCase().split(/\s+/).filter(Boolean);
   return tools.filter((tool) => {
     if (server && tool.server !== server) return false;
+    if (state && tool.enabled !== (state === "on")) return false;
     const text = `${tool.exposed_name} ${titleOf(tool)} ${tool.description ?? ""} ${tool.server}`;
     return words.every((word) => text.toLowerCase().includes(word));
   });
