@@ -82,8 +82,9 @@ for (const era of ["modern", "legacy"]) {
 
   test(`progress and logs are heard while the tool runs: ${era}`, async () => {
     await choose("Search fares");
-    // The bar is there for half a second only: it is looked out for before the call begins.
-    await Promise.all([page.getByRole("progressbar").waitFor(), run()]);
+    // The bar is there for half a second only, so that the page itself looks out for it.
+    const bar = page.waitForFunction(() => document.querySelector("[role=progressbar]"));
+    await Promise.all([bar, run()]);
     await page.getByText("Found 28 fares.").waitFor();
     await page.getByRole("tab", { name: /Progress and logs/ }).click();
     await page.getByText('"fares":28').waitFor();
