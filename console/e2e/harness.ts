@@ -14,6 +14,8 @@ export type Stage = {
   /** The folder of the libraries that came with it; empty where none did. */
   libraries: string;
   python: string;
+  /** A folder in which Node finds the official SDK. */
+  packages: string;
   servers: Record<string, Record<string, unknown>>;
   images: string;
 };

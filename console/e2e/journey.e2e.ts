@@ -140,16 +140,23 @@ test("what servers of either era ask is answered where the call was made", async
   }
 });
 
-test("the official SDK connects with exactly the text of the page", async () => {
-  await page.goto("/p/default/connect?client=python-sdk");
-  await page.getByRole("button", { name: "Make a key for Python SDK" }).click();
-  await page.getByText("It is shown only now").waitFor();
-  await page.getByRole("button", { name: "Copy the text" }).click();
-  const text = await page.evaluate(() => navigator.clipboard.readText());
-  expect(text).toContain("ilk_");
-  const listed = execFileSync(stage.python, ["-c", text], { encoding: "utf8", timeout: 60_000 });
-  expect(listed).toContain("sample__add");
-});
+for (const [sdk, program] of Object.entries({
+  Python: [stage.python, "-c"],
+  TypeScript: [process.execPath, "--input-type=module", "-e"],
+})) {
+  test(`the official SDK connects with exactly the text of the page: ${sdk}`, async () => {
+    await page.goto("/p/default/connect");
+    await page.getByRole("button", { name: `${sdk} SDK` }).click();
+    await page.getByRole("button", { name: `Make a key for ${sdk} SDK` }).click();
+    await page.getByText("It is shown only now").waitFor();
+    await page.getByRole("button", { name: "Copy the text" }).click();
+    const text = await page.evaluate(() => navigator.clipboard.readText());
+    expect(text).toContain("ilk_");
+    const [command = "", ...options] = program;
+    const how = { cwd: stage.packages, encoding: "utf8", timeout: 60_000 } as const;
+    expect(execFileSync(command, [...options, text], how)).toContain("sample__add");
+  });
+}
 
 test("the call is in the records, with where its time went", async () => {
   await page.goto("/p/default/records?tool=sample__add");

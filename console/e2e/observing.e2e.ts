@@ -202,7 +202,7 @@ test("a tool is found by a word of its description, and its schema is read", asy
 test("a tool gets a name of the project's own, which clients call, and loses it again by undo", async () => {
   await page.getByLabel("Shown as").fill("weather");
   await page.getByRole("button", { name: "Save" }).click();
-  await page.getByText("Clients see the tool as weather now.").waitFor();
+  await page.getByText("Clients see the tool as weather now.").first().waitFor();
   await page.getByRole("row", { name: /Weather forecast weather/ }).waitFor();
   expect(await call("weather", { days: 2 })).toBe(200);
   await page.getByRole("button", { name: "Undo" }).click();

@@ -1,13 +1,12 @@
 """Client configurations over the API: one for all servers, or one entry for each."""
 
 from collections.abc import Callable
-from typing import Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from interlock.exports.clients import CLIENTS, Endpoint, render
+from interlock.exports.clients import CLIENTS, Endpoint, Language, render
 from interlock.gateway.limited import limited
 from interlock.identity.entities import Project
 from interlock.identity.gate import Gate, ProjectAccess
@@ -41,7 +40,7 @@ class ConfigurationView(BaseModel):
     client: str
     title: str
     path_hint: str
-    language: Literal["json", "toml", "python"]
+    language: Language
     text: str
 
 

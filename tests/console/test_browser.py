@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.console.building import CONSOLE, built, node_command, node_environment
 from tests.console.chromium import chromium
+from tests.support.node import npm_packages
 from tests.support.processes import free_port, running
 
 DEADLINE = 600  # seconds; the machine may be slow
@@ -64,6 +65,7 @@ def first_start(folder: Path) -> Iterator[dict[str, Any]]:
             "chromium": browser.path,
             "libraries": browser.libraries,
             "python": sys.executable,
+            "packages": str(npm_packages().parent),
             "servers": {
                 "trips": {"command": sys.executable, "args": [str(SHOW_SERVER)]},
                 **{era: everything(era) for era in ("modern", "legacy")},

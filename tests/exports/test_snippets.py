@@ -1,4 +1,4 @@
-"""The program for the Python SDK runs as it is written, against a real server."""
+"""The programs for the SDKs run as they are written, against a real server."""
 
 import asyncio
 import os
@@ -13,6 +13,7 @@ from mcp.server import MCPServer
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from interlock.exports.clients import Endpoint, render
+from tests.support.node import node, npm_packages
 
 KEY = 'ik_"quoted"'
 DEADLINE = 60
@@ -56,9 +57,26 @@ async def test_the_python_sdk_program_lists_the_tools(
 ) -> None:
     program = tmp_path / "program.py"
     program.write_text(render("python-sdk", [endpoint], key).text)
+
+    assert await said([sys.executable, str(program)]) == "calculator ['add']\n"
+
+
+@pytest.mark.parametrize("ending", ["mjs", "mts"])
+@pytest.mark.parametrize("key", [KEY, None])
+async def test_the_typescript_sdk_module_lists_the_tools(
+    endpoint: Endpoint, tmp_path: Path, key: str | None, ending: str
+) -> None:
+    module = tmp_path / f"module.{ending}"
+    module.write_text(render("typescript-sdk", [endpoint], key).text)
+    (tmp_path / "node_modules").symlink_to(npm_packages())
+
+    assert await said([str(node()), str(module)]) == 'calculator ["add"]\n'
+
+
+async def said(command: list[str]) -> str:
+    """Run a program that finds the key in its environment; return what it prints."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(program),
+        *command,
         env={**os.environ, "INTERLOCK_KEY": KEY},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -70,4 +88,5 @@ async def test_the_python_sdk_program_lists_the_tools(
             process.kill()
             await process.wait()
 
-    assert (process.returncode, output.decode()) == (0, "calculator ['add']\n"), errors.decode()
+    assert process.returncode == 0, errors.decode()
+    return output.decode()

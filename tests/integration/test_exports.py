@@ -30,7 +30,12 @@ JSON_CLIENTS = {
     "langflow",
     "flowise",
 }
-OTHERS = {"codex": "toml", "autogen": "python", "python-sdk": "python"}
+OTHERS = {
+    "codex": "toml",
+    "autogen": "python",
+    "python-sdk": "python",
+    "typescript-sdk": "typescript",
+}
 SERVERS = ("plain", "서울 시계")
 
 

@@ -1005,7 +1005,7 @@ export interface components {
              * Language
              * @enum {string}
              */
-            language: "json" | "toml" | "python";
+            language: "json" | "toml" | "python" | "typescript";
             /** Text */
             text: string;
         };

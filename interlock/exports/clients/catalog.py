@@ -16,6 +16,7 @@ from interlock.exports.clients import (
     gemini_cli,
     langflow,
     python_sdk,
+    typescript_sdk,
     vscode,
     windsurf,
 )
@@ -36,6 +37,7 @@ _WRITERS: tuple[tuple[ClientFormat, _Write], ...] = (
     (flowise.FORMAT, flowise.write),
     (autogen.FORMAT, autogen.write),
     (python_sdk.FORMAT, python_sdk.write),
+    (typescript_sdk.FORMAT, typescript_sdk.write),
 )
 
 CLIENTS: Mapping[str, ClientFormat] = MappingProxyType(

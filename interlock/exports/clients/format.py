@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-Language: TypeAlias = Literal["json", "toml", "python"]
+Language: TypeAlias = Literal["json", "toml", "python", "typescript"]
 
 KEY_VARIABLE = "INTERLOCK_KEY"
 KEY_PLACEHOLDER = "YOUR_INTERLOCK_KEY"
@@ -86,5 +86,5 @@ def to_json(value: Any) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return `text` as a literal that is the same in TOML and in Python."""
+    """Return `text` as a literal that is the same in TOML, Python and TypeScript."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

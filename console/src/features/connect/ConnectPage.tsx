@@ -68,7 +68,7 @@ export function ConnectPage() {
                   <span className="truncate">{client.title}</span>
                 </button>
               ))
-            : Array.from({ length: 12 }, (_, index) => (
+            : Array.from({ length: 13 }, (_, index) => (
                 // biome-ignore lint/suspicious/noArrayIndexKey: they are all alike.
                 <Skeleton key={index} className="h-10" />
               ))}
