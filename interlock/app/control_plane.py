@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from interlock.app import landing, live_api, metrics_api, rest_records
+from interlock.app import doctor_api, landing, live_api, metrics_api, rest_records
 from interlock.app.bulletin import Announced, Bulletin
 from interlock.app.console import open_console
 from interlock.app.control import control_app
@@ -27,6 +27,7 @@ from interlock.identity.gate import Gate
 from interlock.identity.principal import Role
 from interlock.registry import api as registry_api
 from interlock.registry import tool_api
+from interlock.registry.views import ServerView
 from interlock.settings import Settings
 from interlock.station import api as station_api
 from interlock.station.sessions import ProcessSessions
@@ -87,6 +88,20 @@ def control_plane(settings: Settings, parts: Parts, bulletin: Bulletin | None) -
     return rest
 
 
+def _checkup(settings: Settings, parts: Parts) -> doctor_api.Checkup:
+    registry = parts.plane.registry
+
+    async def servers() -> list[doctor_api.Registered]:
+        projects = await parts.ground.projects.list()
+        return [
+            doctor_api.Registered(project.name, ServerView.of(each, registry.runner(each)))
+            for project in projects
+            for each in registry.servers(project.id)
+        ]
+
+    return doctor_api.Checkup(settings.data_dir, settings.address, parts.readiness.missing, servers)
+
+
 def _own_routers(settings: Settings, parts: Parts, gate: Gate) -> list[APIRouter]:
     plane, registry, project = parts.plane, parts.plane.registry, parts.project
 
@@ -106,6 +121,7 @@ def _own_routers(settings: Settings, parts: Parts, gate: Gate) -> list[APIRouter
         source_api.project_routes(registry, gate, address),
         source_api.gateway_routes(registry, gate, lambda: project),
         live_api.routes(parts.news, gate),
+        doctor_api.routes(_checkup(settings, parts), gate),
         landing.routes(settings.address),
         metrics_api.routes(parts.metrics, gate, settings, registry.project_name),
     ]

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import typer
 
-from interlock.cli.checks.finding import Code, Finding, Level, error, fine
-from interlock.cli.checks.machine import check_data_dir, check_port, check_python
+from interlock.checks.finding import Code, Finding, Level, error, fine
+from interlock.checks.machine import check_data_dir, check_python
+from interlock.cli.checks.port import check_port
 from interlock.cli.checks.running import check_gateway
 from interlock.cli.options import DataOption, JSONOption, KeyOption, ProjectOption, URLOption
 from interlock.cli.rest import Gateway

@@ -1,10 +1,7 @@
 """`interlock doctor`."""
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -13,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from interlock.cli.checks.finding import Code, Level
-from interlock.cli.checks.machine import check_data_dir, check_port, check_python
-from interlock.cli.checks.running import check_commands, check_gateway
+from interlock.checks.finding import Code, Level
+from interlock.cli.checks.port import check_port
+from interlock.cli.checks.running import check_gateway
 from interlock.cli.rest import Gateway
 from interlock.cli.target import Target
 from tests.cli.conftest import Ended, Interlock
@@ -100,11 +97,6 @@ def test_wrong_settings_are_found_one_by_one(
     ]
 
 
-def test_an_old_python_is_an_error() -> None:
-    assert check_python((3, 10)).level is Level.ERROR
-    assert check_python((3, 11)).level is Level.OK
-
-
 def test_a_port_that_another_program_holds_is_an_error() -> None:
     with served(Starlette()) as url:
         found = check_port("127.0.0.1", int(url.rpartition(":")[2]))
@@ -119,67 +111,6 @@ def test_a_port_that_a_gateway_of_ours_holds_is_fine(contract: Contract) -> None
     found = check_port("127.0.0.1", port)
 
     assert (found.level, "An Interlock gateway listens" in found.message) == (Level.OK, True)
-
-
-def test_files_that_others_can_open_are_named_with_the_command_that_closes_them(
-    tmp_path: Path,
-) -> None:
-    folder = tmp_path / "data"
-    folder.mkdir(mode=0o755)
-    folder.chmod(0o755)
-    for name in ("master.key", "cli.json"):
-        (folder / name).write_text("x")
-        (folder / name).chmod(0o640)
-
-    found = {each.code: each for each in check_data_dir(folder)}
-
-    assert found[Code.DATA_DIR].level is Level.WARNING
-    assert found[Code.MASTER_KEY].level is Level.ERROR
-    assert found[Code.MASTER_KEY].cure == f"Close it with: chmod 600 {folder / 'master.key'}"
-    assert found[Code.CREDENTIALS].level is Level.ERROR
-
-
-@pytest.fixture
-def ordinary_user() -> Iterator[None]:
-    """Give up the superuser's rights for one test, for the superuser may write everywhere."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.setresuid(65534, 65534, 0)
-    yield
-    os.setresuid(0, 0, 0)
-
-
-@pytest.mark.usefixtures("ordinary_user")
-def test_a_folder_that_cannot_be_written_is_an_error() -> None:
-    with TemporaryDirectory() as place:
-        folder = Path(place) / "data"
-        folder.mkdir(mode=0o500)
-
-        assert [each.level for each in check_data_dir(folder)] == [Level.ERROR]
-        assert [each.level for each in check_data_dir(folder / "below")] == [Level.ERROR]
-
-
-def test_a_file_where_the_folder_should_be_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "data"
-    path.write_text("x")
-
-    assert [each.level for each in check_data_dir(path)] == [Level.ERROR]
-
-
-def test_a_program_that_servers_need_and_is_missing_is_named_once() -> None:
-    servers: list[dict[str, Any]] = [
-        {"name": "a", "command": "/nowhere/uvx"},
-        {"name": "b", "command": "/nowhere/uvx"},
-        {"name": "c", "command": "/nowhere/npx", "disabled": True},
-        {"name": "d", "command": None},
-    ]
-
-    (found,) = check_commands(servers)
-
-    assert (found.code, found.level) == (Code.COMMAND, Level.ERROR)
-    assert "a, b is started with it" in found.message
-    assert "Install uv" in found.cure
 
 
 def test_a_gateway_that_is_not_ready_says_why() -> None:

@@ -897,6 +897,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Run Doctor
+         * @description Look for what is wrong with the gateway, its machine and all its servers.
+         *
+         *     Administrators only, for it names folders of the machine and servers of every project.
+         */
+        get: operations["run_doctor_api_v1_doctor_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/metrics": {
         parameters: {
             query?: never;
@@ -977,6 +999,12 @@ export interface components {
             /** Language */
             language: string;
         };
+        /**
+         * Code
+         * @description One code for each check, for scripts and for searching.
+         * @enum {string}
+         */
+        Code: "ILK001" | "ILK002" | "ILK003" | "ILK004" | "ILK005" | "ILK006" | "ILK007" | "ILK008" | "ILK009" | "ILK010" | "ILK011" | "ILK012";
         /**
          * ConfigurationBody
          * @description What to write: `unified` for one entry that has all servers; `key` goes into the text.
@@ -1066,6 +1094,33 @@ export interface components {
          * @enum {string}
          */
         Era: "legacy" | "modern";
+        /**
+         * FindingView
+         * @description One result: `message` and `cure` in English; `kind` and `facts` to say it otherwise.
+         */
+        FindingView: {
+            code: components["schemas"]["Code"];
+            level: components["schemas"]["Level"];
+            kind: components["schemas"]["Kind"];
+            /** Message */
+            message: string;
+            /** Cure */
+            cure: string;
+            /** Facts */
+            facts: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * Findings
+         * @description What was found; `ok` unless something is an error.
+         */
+        Findings: {
+            /** Ok */
+            ok: boolean;
+            /** Findings */
+            findings: components["schemas"]["FindingView"][];
+        };
         /** HTTPValidationError */
         HTTPValidationError: {
             /** Detail */
@@ -1222,6 +1277,18 @@ export interface components {
             } | null;
             rate_limit: components["schemas"]["RateLimitView"] | null;
         };
+        /**
+         * Kind
+         * @description What exactly was found, for programs that say it in words of their own.
+         * @enum {string}
+         */
+        Kind: "python_new" | "python_old" | "folder_hidden" | "folder_to_come" | "folder_impossible" | "folder_gone" | "folder_locked" | "closed" | "open" | "disk" | "ready" | "not_ready" | "server" | "command_found" | "command_missing";
+        /**
+         * Level
+         * @description How bad a finding is; only an error fails the doctor.
+         * @enum {string}
+         */
+        Level: "ok" | "warning" | "error";
         /**
          * LogLevelOf
          * @description From which level up is logged what is about a server; null: from the general level up.
@@ -3701,6 +3768,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    run_doctor_api_v1_doctor_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Findings"];
                 };
             };
         };

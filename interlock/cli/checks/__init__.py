@@ -1,1 +1,1 @@
-"""The checks of `interlock doctor`: of this machine, of the gateway, and of its servers."""
+"""The checks that only `interlock doctor` makes: from outside, of the port and the gateway."""

@@ -4,8 +4,10 @@ import licences from "virtual:licences";
 import { useQuery } from "@tanstack/react-query";
 import { CircleAlert, CircleCheck, ExternalLink } from "lucide-react";
 import { useTranslation } from "react-i18next";
+import { meQuery } from "@/api/me";
 import { Facts } from "@/components/Facts";
 import { Card, Failure, Page, Skeleton } from "@/components/Page";
+import { Checkup } from "./Checkup";
 
 type Ready = { status: string; missing: Record<string, string> };
 type Health = { status: string; version: string };
@@ -19,6 +21,7 @@ const LINKS = [
 
 export function AboutPage() {
   const { t } = useTranslation("about");
+  const { data: me } = useQuery(meQuery);
   const { data, error } = useQuery({
     queryKey: ["health"],
     queryFn: async () => {
@@ -30,6 +33,7 @@ export function AboutPage() {
   return (
     <Page title={t("title")} note={t("note")}>
       {error && <Failure error={error} />}
+      {me?.is_admin && <Checkup />}
       <div className="grid items-start gap-5 lg:grid-cols-2">
         <Card title={t("gateway")}>
           <div className="flex flex-col gap-4 p-4">

@@ -1,0 +1,1 @@
+"""What `interlock doctor` and the console's page About look at: this machine, and the servers."""
