@@ -17,6 +17,8 @@ export type Stage = {
   /** A folder in which Node finds the official SDK. */
   packages: string;
   servers: Record<string, Record<string, unknown>>;
+  /** The data directory of the gateway. */
+  data: string;
   images: string;
 };
 

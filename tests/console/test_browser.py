@@ -70,6 +70,7 @@ def first_start(folder: Path) -> Iterator[dict[str, Any]]:
                 "trips": {"command": sys.executable, "args": [str(SHOW_SERVER)]},
                 **{era: everything(era) for era in ("modern", "legacy")},
             },
+            "data": str(folder / "data"),
             "images": os.environ.get("CONSOLE_IMAGES", ""),
         }
 

@@ -31,8 +31,8 @@ createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>
     <QueryClientProvider client={client}>
       <HintProvider>
-        <RouterProvider router={router} />
         <Toasts />
+        <RouterProvider router={router} />
       </HintProvider>
     </QueryClientProvider>
   </StrictMode>,

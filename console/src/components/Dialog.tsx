@@ -6,6 +6,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Button, IconButton } from "./Button";
 import { cx } from "./cx";
+import { Toasts } from "./Toasts";
 
 const veil = "fixed inset-0 z-40 animate-fade bg-[oklch(0.15_0.02_262/0.45)]";
 
@@ -51,6 +52,7 @@ function Pane({ place, isOpen, onClose, size = "md", ...rest }: WindowProps & { 
           )}
         >
           <Content {...rest} />
+          <Toasts />
         </RadixDialog.Content>
       </RadixDialog.Portal>
     </RadixDialog.Root>
@@ -132,6 +134,7 @@ export function Confirm({
               {action}
             </Button>
           </div>
+          <Toasts />
         </AlertDialog.Content>
       </AlertDialog.Portal>
     </AlertDialog.Root>

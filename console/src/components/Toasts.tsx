@@ -1,7 +1,7 @@
 /** Short notices in the corner, with a way back where something was done. */
 import { CircleAlert, CircleCheck, X } from "lucide-react";
 import { Toast } from "radix-ui";
-import { useSyncExternalStore } from "react";
+import { useId, useLayoutEffect, useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError } from "@/api/client";
 import { Button, IconButton } from "./Button";
@@ -11,6 +11,8 @@ type Notice = { id: number; text?: string; error?: unknown; undo?: () => void };
 
 const LIMIT = 4;
 let notices: readonly Notice[] = [];
+/** Where notices can be shown: the page, and each window that is open above it, the last on top. */
+let places: readonly string[] = [];
 let last = 0;
 const listeners = new Set<() => void>();
 
@@ -31,7 +33,21 @@ function add(notice: Omit<Notice, "id">): void {
 
 function set(next: readonly Notice[]): void {
   notices = next;
+  tell();
+}
+
+function tell(): void {
   for (const listener of listeners) listener();
+}
+
+/** Makes this the place of the notices, and returns how to leave it. */
+function enter(place: string): () => void {
+  places = [...places, place];
+  tell();
+  return () => {
+    places = places.filter((each) => each !== place);
+    tell();
+  };
 }
 
 function remove(id: number): void {
@@ -43,9 +59,17 @@ function subscribe(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
+/**
+ * The notices, in the page and in every window: they show in the uppermost. Whatever lies beneath a
+ * modal window can be reached neither by pointer nor by keyboard.
+ */
 export function Toasts() {
   const { t } = useTranslation("common");
+  const place = useId();
   const shown = useSyncExternalStore(subscribe, () => notices);
+  const isUppermost = useSyncExternalStore(subscribe, () => places.at(-1) === place);
+  useLayoutEffect(() => enter(place), [place]);
+  if (!isUppermost) return null;
   return (
     <Toast.Provider swipeDirection="right" label={t("notice")}>
       {shown.map((notice) => (

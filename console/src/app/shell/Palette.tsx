@@ -16,6 +16,7 @@ import { useTranslation } from "react-i18next";
 import { projectsQuery } from "@/api/projects";
 import { serversQuery, toolsQuery } from "@/api/servers";
 import { cx } from "@/components/cx";
+import { Toasts } from "@/components/Toasts";
 import { chooseTheme, useTheme } from "@/components/theme";
 import { COMMON_PLACES, PROJECT_PLACES } from "./places";
 import { useProject } from "./project";
@@ -37,6 +38,7 @@ export function Palette({ isOpen, onClose }: Props) {
         >
           <RadixDialog.Title className="sr-only">{t("palette")}</RadixDialog.Title>
           <Commands onClose={onClose} />
+          <Toasts />
         </RadixDialog.Content>
       </RadixDialog.Portal>
     </RadixDialog.Root>

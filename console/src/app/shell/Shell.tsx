@@ -5,6 +5,7 @@ import { Dialog as RadixDialog } from "radix-ui";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { IconButton } from "@/components/Button";
+import { Toasts } from "@/components/Toasts";
 import { AccountMenu } from "./AccountMenu";
 import { Brand } from "./Brand";
 import { useLive } from "./live";
@@ -108,6 +109,7 @@ function MobileNavigation({ onSearch }: { onSearch: () => void }) {
             </RadixDialog.Close>
           </div>
           <Sidebar onSearch={onSearch} />
+          <Toasts />
         </RadixDialog.Content>
       </RadixDialog.Portal>
     </RadixDialog.Root>
