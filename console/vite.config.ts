@@ -54,6 +54,17 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 700,
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          // Each file costs a request: what starts the console is one, what pages share another.
+          groups: [
+            { name: "start", tags: ["$initial"], test: /^(?!.*(main\.tsx|index\.html)$)/, priority: 2 },
+            { name: "shared", minShareCount: 4, priority: 1 },
+          ],
+        },
+      },
+    },
   },
   server: {
     proxy: Object.fromEntries(

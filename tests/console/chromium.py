@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.console.building import ROOT, builder
+from tests.console.building import ROOT
+from tests.support.node import node, node_environment, npm_packages
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # A path names another browser; "npm" asks for the package even where the machine has one.
@@ -48,22 +49,17 @@ def chromium() -> Chromium:
 
 
 def _install(folder: Path) -> None:
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(_PACKAGE / name, folder)
-    node = builder().node_folder()
-    npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     # It unpacks its libraries too where it believes itself on such a machine.
     environment = {
-        **builder().environment(),
+        **node_environment(),
         "TMPDIR": str(folder),
         "AWS_LAMBDA_JS_RUNTIME": "nodejs24.x",
     }
-    for command in ([str(npm), "ci", "--ignore-scripts", "--no-audit"], ["-e", _UNPACK]):
-        subprocess.run(
-            [str(node / "bin" / "node"), *command],
-            cwd=folder,
-            env=environment,
-            check=True,
-            capture_output=True,
-        )
+    subprocess.run(
+        [str(node()), "-e", _UNPACK],
+        cwd=npm_packages(_PACKAGE).parent,
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
     (folder / "done").touch()

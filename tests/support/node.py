@@ -39,9 +39,12 @@ def bin_command(package_bin: str) -> list[str]:
 
 
 @functools.cache
-def npm_packages() -> Path:
-    """Return the folder of the installed packages, installing them first if need be."""
-    digest = hashlib.sha256((_HERE / "package-lock.json").read_bytes()).hexdigest()[:16]
+def npm_packages(manifests: Path = _HERE) -> Path:
+    """Return the folder of the installed packages, installing them first if need be.
+
+    `manifests` is the folder of the two files that name them.
+    """
+    digest = hashlib.sha256((manifests / "package-lock.json").read_bytes()).hexdigest()[:16]
     installed = _CACHE / digest
     if not installed.is_dir():
         _CACHE.mkdir(parents=True, exist_ok=True)
@@ -49,18 +52,18 @@ def npm_packages() -> Path:
             fcntl.flock(lock, fcntl.LOCK_EX)
             # Whoever held the lock before may have done the work.
             if not installed.is_dir():
-                _install(installed)
+                _install(manifests, installed)
     return installed / "node_modules"
 
 
-def _install(target: Path) -> None:
+def _install(manifests: Path, target: Path) -> None:
     """Install aside and move into place, so that an interrupted install is never taken for one."""
     npm = _WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     with tempfile.TemporaryDirectory(dir=_CACHE, prefix="install-") as scratch:
         folder = Path(scratch) / "packages"
         folder.mkdir()
         for manifest in MANIFESTS:
-            shutil.copy(_HERE / manifest, folder)
+            shutil.copy(manifests / manifest, folder)
         done = subprocess.run(
             [str(node()), str(npm), "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
             cwd=folder,

@@ -9,7 +9,7 @@ import { ApiError } from "@/api/client";
 import { HintProvider } from "@/components/Hint";
 import { Toasts } from "@/components/Toasts";
 import { prepareLanguage } from "@/languages";
-import { makeRouter } from "./router";
+import { loadAhead, makeRouter } from "./router";
 
 const MAX_TRIES = 2;
 
@@ -26,6 +26,7 @@ const router = makeRouter(client);
 // What libraries add as <style> carries the nonce that the page came with.
 setNonce(document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "");
 
+loadAhead(location.pathname, client);
 await prepareLanguage();
 createRoot(document.getElementById("root") as HTMLElement).render(
   <StrictMode>

@@ -24,6 +24,24 @@ import { Root } from "./Root";
 
 type Context = { client: QueryClient };
 
+/** What is loaded when it is needed first. */
+const parts = {
+  login: () => import("@/features/entrance/LoginPage"),
+  welcome: () => import("@/features/entrance/WelcomePage"),
+  shell: () => import("./shell/Shell"),
+  servers: () => import("@/features/servers/ServersPage"),
+  server: () => import("@/features/servers/ServerPage"),
+  connect: () => import("@/features/connect/ConnectPage"),
+  keys: () => import("@/features/keys/KeysPage"),
+  overview: () => import("@/features/overview/OverviewPage"),
+  tools: () => import("@/features/tools/ToolsPage"),
+  records: () => import("@/features/records/RecordsPage"),
+  playground: () => import("@/features/playground/PlaygroundPage"),
+  projects: () => import("@/features/projects/ProjectsPage"),
+  settings: () => import("@/features/settings/SettingsPage"),
+  about: () => import("@/features/about/AboutPage"),
+};
+
 const root = createRootRouteWithContext<Context>()({
   component: Root,
   notFoundComponent: Lost,
@@ -33,20 +51,20 @@ const login = createRoute({
   getParentRoute: () => root,
   path: "/login",
   validateSearch: entranceSearch,
-  component: lazyRouteComponent(() => import("@/features/entrance/LoginPage"), "LoginPage"),
+  component: lazyRouteComponent(parts.login, "LoginPage"),
 });
 
 const welcome = createRoute({
   getParentRoute: () => root,
   path: "/welcome",
-  component: lazyRouteComponent(() => import("@/features/entrance/WelcomePage"), "WelcomePage"),
+  component: lazyRouteComponent(parts.welcome, "WelcomePage"),
 });
 
 /** Everything behind the login. */
 const inside = createRoute({
   getParentRoute: () => root,
   id: "inside",
-  component: lazyRouteComponent(() => import("./shell/Shell"), "Shell"),
+  component: lazyRouteComponent(parts.shell, "Shell"),
   beforeLoad: async ({ context, location }) => {
     const me = await context.client.ensureQueryData(meQuery);
     if (!me) throw redirect({ to: "/login", search: { next: location.href } });
@@ -76,78 +94,75 @@ const servers = createRoute({
   getParentRoute: () => project,
   path: "/servers",
   validateSearch: serversSearch,
-  component: lazyRouteComponent(() => import("@/features/servers/ServersPage"), "ServersPage"),
+  component: lazyRouteComponent(parts.servers, "ServersPage"),
 });
 
 const server = createRoute({
   getParentRoute: () => project,
   path: "/servers/$server",
   validateSearch: serverSearch,
-  component: lazyRouteComponent(() => import("@/features/servers/ServerPage"), "ServerPage"),
+  component: lazyRouteComponent(parts.server, "ServerPage"),
 });
 
 const connect = createRoute({
   getParentRoute: () => project,
   path: "/connect",
   validateSearch: connectSearch,
-  component: lazyRouteComponent(() => import("@/features/connect/ConnectPage"), "ConnectPage"),
+  component: lazyRouteComponent(parts.connect, "ConnectPage"),
 });
 
 const keys = createRoute({
   getParentRoute: () => project,
   path: "/keys",
   validateSearch: keysSearch,
-  component: lazyRouteComponent(() => import("@/features/keys/KeysPage"), "KeysPage"),
+  component: lazyRouteComponent(parts.keys, "KeysPage"),
 });
 
 const overview = createRoute({
   getParentRoute: () => project,
   path: "/overview",
   validateSearch: overviewSearch,
-  component: lazyRouteComponent(() => import("@/features/overview/OverviewPage"), "OverviewPage"),
+  component: lazyRouteComponent(parts.overview, "OverviewPage"),
 });
 
 const tools = createRoute({
   getParentRoute: () => project,
   path: "/tools",
   validateSearch: toolsSearch,
-  component: lazyRouteComponent(() => import("@/features/tools/ToolsPage"), "ToolsPage"),
+  component: lazyRouteComponent(parts.tools, "ToolsPage"),
 });
 
 const records = createRoute({
   getParentRoute: () => project,
   path: "/records",
   validateSearch: recordsSearch,
-  component: lazyRouteComponent(() => import("@/features/records/RecordsPage"), "RecordsPage"),
+  component: lazyRouteComponent(parts.records, "RecordsPage"),
 });
 
 const playground = createRoute({
   getParentRoute: () => project,
   path: "/playground",
   validateSearch: playgroundSearch,
-  component: lazyRouteComponent(
-    () => import("@/features/playground/PlaygroundPage"),
-    "PlaygroundPage",
-  ),
+  component: lazyRouteComponent(parts.playground, "PlaygroundPage"),
 });
 
 const projects = createRoute({
   getParentRoute: () => inside,
   path: "/projects",
   validateSearch: projectsSearch,
-  component: lazyRouteComponent(() => import("@/features/projects/ProjectsPage"), "ProjectsPage"),
+  component: lazyRouteComponent(parts.projects, "ProjectsPage"),
 });
 
 const settings = createRoute({
   getParentRoute: () => inside,
   path: "/settings",
-  component: lazyRouteComponent(() => import("@/features/settings/SettingsPage"), "SettingsPage"),
+  component: lazyRouteComponent(parts.settings, "SettingsPage"),
 });
 
 const about = createRoute({
   getParentRoute: () => inside,
   path: "/about",
-  component: lazyRouteComponent(() => import("@/features/about/AboutPage"), "AboutPage"),
+  component: lazyRouteComponent(parts.about, "AboutPage"),
 });
 
 const routeTree = root.addChildren([
@@ -161,6 +176,22 @@ const routeTree = root.addChildren([
     project.addChildren([overview, servers, server, tools, playground, records, connect, keys]),
   ]),
 ]);
+
+/**
+ * Begins to load what an address shows, while the language comes: its code, and who is signed in.
+ * What fails here is tried again, and told, where it is needed.
+ */
+export function loadAhead(path: string, client: QueryClient): void {
+  const [, section, , place, one] = path.split("/");
+  const page = section === "p" ? place : section || "overview";
+  const name = page === "servers" && one ? "server" : page;
+  const needed = Object.entries(parts).filter(([part]) => part === name);
+  if (section !== "login" && section !== "welcome") {
+    needed.push(["shell", parts.shell]);
+    client.prefetchQuery(meQuery);
+  }
+  for (const [, load] of needed) load().catch(() => undefined);
+}
 
 export function makeRouter(client: QueryClient) {
   return createRouter({
