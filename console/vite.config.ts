@@ -59,7 +59,12 @@ export default defineConfig({
         codeSplitting: {
           // Each file costs a request: what starts the console is one, what pages share another.
           groups: [
-            { name: "start", tags: ["$initial"], test: /^(?!.*(main\.tsx|index\.html)$)/, priority: 2 },
+            {
+              name: "start",
+              tags: ["$initial"],
+              test: /^(?!.*(main\.tsx|index\.html)$)/,
+              priority: 2,
+            },
             { name: "shared", minShareCount: 4, priority: 1 },
           ],
         },

@@ -58,6 +58,16 @@ export async function open(look: Look = {}): Promise<Page> {
   return page;
 }
 
+/** Shows the page as it is in another width and theme, without loading it anew. */
+export async function show(page: Page, look: Look): Promise<void> {
+  await page.emulateMedia({ colorScheme: look.dark ? "dark" : "light" });
+  await page.setViewportSize({ width: look.width ?? 1440, height: look.height ?? 900 });
+  // What follows the size is drawn in the frame after it.
+  await page.evaluate(
+    () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
+  );
+}
+
 /** What the browser complained of: errors of scripts, and what the policy refused. */
 export const complaints: string[] = [];
 
@@ -80,13 +90,15 @@ export async function faults(page: Page): Promise<string[]> {
   // Evaluated by the debugger, so that the policy of the page stays as it is.
   await page.evaluate(axe);
   return page.evaluate(async () => {
-    const { axe: found } = window as unknown as { axe: { run(): Promise<AxeResult> } };
-    const { violations } = await found.run();
+    const { axe: found } = window as unknown as { axe: Axe };
+    const { violations } = await found.run({ resultTypes: ["violations"] });
     return violations.flatMap((rule) =>
       rule.nodes.map((node) => `${rule.id}: ${node.target.join(" ")} ${node.failureSummary ?? ""}`),
     );
   });
 }
+
+type Axe = { run(how: { resultTypes: string[] }): Promise<AxeResult> };
 
 type AxeResult = {
   violations: { id: string; nodes: { target: string[]; failureSummary?: string }[] }[];

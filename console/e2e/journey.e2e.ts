@@ -149,6 +149,7 @@ for (const [sdk, program] of Object.entries({
     await page.getByRole("button", { name: `${sdk} SDK` }).click();
     await page.getByRole("button", { name: `Make a key for ${sdk} SDK` }).click();
     await page.getByText("It is shown only now").waitFor();
+    await page.getByRole("region", { name: "Paste it" }).getByText("ilk_").waitFor();
     await page.getByRole("button", { name: "Copy the text" }).click();
     const text = await page.evaluate(() => navigator.clipboard.readText());
     expect(text).toContain("ilk_");

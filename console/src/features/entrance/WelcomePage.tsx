@@ -7,13 +7,12 @@ import { useTranslation } from "react-i18next";
 import { changePassword, meQuery } from "@/api/me";
 import { Button } from "@/components/Button";
 import { cx } from "@/components/cx";
-import { Field, Input } from "@/components/Field";
 import { Failure } from "@/components/Page";
+import { Passwords, SHORTEST_PASSWORD } from "@/components/Passwords";
 import { chooseTheme, type Theme, useTheme } from "@/components/theme";
 import { Entrance } from "./Entrance";
 import { keepPassword, keptPassword } from "./firstPassword";
 
-const SHORTEST = 12;
 const THEMES = [
   ["light", Sun],
   ["dark", Moon],
@@ -36,47 +35,22 @@ export function WelcomePage() {
     },
   });
   if (me === null) return <Navigate to="/login" />;
-  const isShort = next.length > 0 && next.length < SHORTEST;
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (next.length >= SHORTEST) change.mutate();
+    if (current && next.length >= SHORTEST_PASSWORD) change.mutate();
   };
   return (
     <Entrance title={t("welcome.title")} note={t("welcome.note")}>
       <form onSubmit={submit} className="flex flex-col gap-4">
-        <input
-          type="email"
-          autoComplete="username"
-          hidden
-          readOnly
-          value={me?.login?.person.email ?? ""}
+        <Passwords
+          email={me?.login?.person.email ?? ""}
+          currentLabel={isAsked ? t("welcome.current") : undefined}
+          current={current}
+          onCurrent={setCurrent}
+          next={next}
+          onNext={setNext}
+          isFirst
         />
-        {isAsked && (
-          <Field label={t("welcome.current")}>
-            <Input
-              type="password"
-              autoComplete="current-password"
-              required
-              value={current}
-              onChange={(event) => setCurrent(event.target.value)}
-            />
-          </Field>
-        )}
-        <Field
-          label={t("welcome.next")}
-          hint={t("welcome.rule", { count: SHORTEST })}
-          error={isShort ? t("welcome.rule", { count: SHORTEST }) : undefined}
-        >
-          <Input
-            type="password"
-            autoComplete="new-password"
-            required
-            autoFocus
-            minLength={SHORTEST}
-            value={next}
-            onChange={(event) => setNext(event.target.value)}
-          />
-        </Field>
         <ThemeChoice />
         {change.isError && <Failure error={change.error} />}
         <Button type="submit" kind="primary" size="lg" busy={change.isPending}>

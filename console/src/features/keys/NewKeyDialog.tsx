@@ -9,6 +9,7 @@ import { Code } from "@/components/Copy";
 import { Dialog } from "@/components/Dialog";
 import { Checkbox, Field, FieldGroup, Input, Select } from "@/components/Field";
 import { Failure } from "@/components/Page";
+import { limitOf, NO_RATE, RateField } from "@/components/RateField";
 
 const LIVES = ["never", "7", "30", "90", "365"] as const; // days
 type Life = (typeof LIVES)[number];
@@ -22,7 +23,7 @@ export function NewKeyDialog({ project, isOpen, onClose }: Props) {
   const [role, setRole] = useState<Role>("developer");
   const [life, setLife] = useState<Life>("never");
   const [seen, setSeen] = useState<string[] | null>(null);
-  const [calls, setCalls] = useState("");
+  const [rate, setRate] = useState(NO_RATE);
   const make = useMutation({
     mutationFn: () =>
       makeKey(project, {
@@ -30,7 +31,7 @@ export function NewKeyDialog({ project, isOpen, onClose }: Props) {
         role,
         expires_at: life === "never" ? null : inDays(Number(life)),
         access: seen && Object.fromEntries(seen.map((server) => [server, ["*"]])),
-        rate_limit: calls ? { calls: Number(calls), per: "minute" } : null,
+        rate_limit: limitOf(rate),
       }),
     onSuccess: () => client.invalidateQueries({ queryKey: keysQuery(project).queryKey }),
   });
@@ -39,7 +40,7 @@ export function NewKeyDialog({ project, isOpen, onClose }: Props) {
     make.reset();
     setName("");
     setSeen(null);
-    setCalls("");
+    setRate(NO_RATE);
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -106,14 +107,7 @@ export function NewKeyDialog({ project, isOpen, onClose }: Props) {
           </Field>
         </div>
         {role !== "owner" && <Access project={project} seen={seen} onChange={setSeen} />}
-        <Field label={t("rate")} hint={t("rateHint")}>
-          <Input
-            type="number"
-            min={1}
-            value={calls}
-            onChange={(event) => setCalls(event.target.value)}
-          />
-        </Field>
+        <RateField hint={t("rateHint")} value={rate} onChange={setRate} />
         {make.isError && <Failure error={make.error} />}
       </form>
     </Dialog>

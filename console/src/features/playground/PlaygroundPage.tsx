@@ -1,12 +1,13 @@
 /** Call a tool by hand, and see all that happens: the invoke tester of a project. */
 import { useQuery } from "@tanstack/react-query";
-import { getRouteApi, Link } from "@tanstack/react-router";
+import { getRouteApi } from "@tanstack/react-router";
 import { ListTree, RotateCw, SquareTerminal, Wrench } from "lucide-react";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Tool, toolsQuery } from "@/api/servers";
-import { Button, buttonStyle } from "@/components/Button";
+import { Button } from "@/components/Button";
 import { Dialog } from "@/components/Dialog";
+import { NoTools } from "@/components/NoTools";
 import { Card, Empty, Failure, Page, SkeletonRows } from "@/components/Page";
 import { Arguments } from "./Arguments";
 import type { Era, Json, Place } from "./client/protocol";
@@ -32,21 +33,7 @@ export function PlaygroundPage() {
         </Card>
       ) : tools.length === 0 ? (
         <Card>
-          <Empty
-            icon={Wrench}
-            title={t("empty.title")}
-            actions={
-              <Link
-                to="/p/$project/servers"
-                params={{ project }}
-                className={buttonStyle({ kind: "primary" })}
-              >
-                {t("empty.action")}
-              </Link>
-            }
-          >
-            {t("empty.next")}
-          </Empty>
+          <NoTools project={project} />
         </Card>
       ) : (
         <Bench project={project} tools={tools} />

@@ -6,8 +6,8 @@ import { type Column, DataTable } from "@/components/DataTable";
 import { useFormats } from "@/components/format";
 import { Card } from "@/components/Page";
 import { CopyCall } from "./CopyCall";
-import { StateMark } from "./Outcome";
 import { forget, type Run } from "./runs";
+import { StateMark } from "./StateMark";
 
 type Props = {
   project: string;

@@ -2,18 +2,17 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { api, brought, type Schemas } from "@/api/client";
+import { api, brought } from "@/api/client";
 import { type Project, projectsQuery } from "@/api/projects";
 import { Button } from "@/components/Button";
 import { Dialog } from "@/components/Dialog";
 import { Field, Input, Select } from "@/components/Field";
 import { Failure } from "@/components/Page";
+import { limitOf, NO_RATE, RateField } from "@/components/RateField";
 import { say } from "@/components/Toasts";
 
 type Naming = Project["naming"];
-type Per = Schemas["RateLimitView"]["per"];
 const NAMINGS: readonly Naming[] = ["prefix", "plain"];
-const PERS: readonly Per[] = ["minute", "second"];
 
 type Props = { project?: Project; isOpen: boolean; onClose: () => void };
 
@@ -23,18 +22,19 @@ export function ProjectDialog({ project, isOpen, onClose }: Props) {
   const client = useQueryClient();
   const [name, setName] = useState("");
   const [naming, setNaming] = useState<Naming>(project?.naming ?? "prefix");
-  const [calls, setCalls] = useState(String(project?.rate_limit?.calls ?? ""));
-  const [per, setPer] = useState<Per>(project?.rate_limit?.per ?? "minute");
+  const limit = project?.rate_limit;
+  const [rate, setRate] = useState(
+    limit ? { calls: String(limit.calls), per: limit.per } : NO_RATE,
+  );
   const save = useMutation({
     mutationFn: async () => {
-      const limit = calls ? { calls: Number(calls), per } : null;
       const made =
         project ??
         (await brought(api.POST("/api/v1/projects", { body: { name: name.trim(), naming } })));
       return brought(
         api.PATCH("/api/v1/projects/{project}", {
           params: { path: { project: made.name } },
-          body: { naming, rate_limit: limit },
+          body: { naming, rate_limit: limitOf(rate) },
         }),
       );
     },
@@ -87,23 +87,7 @@ export function ProjectDialog({ project, isOpen, onClose }: Props) {
             options={NAMINGS.map((value) => ({ value, label: t(`namings.${value}`) }))}
           />
         </Field>
-        <div className="grid grid-cols-2 gap-4">
-          <Field label={t("limit")} hint={t("limitHint")}>
-            <Input
-              type="number"
-              min={1}
-              value={calls}
-              onChange={(event) => setCalls(event.target.value)}
-            />
-          </Field>
-          <Field label={t("per")}>
-            <Select
-              value={per}
-              onChange={(value) => setPer(value as Per)}
-              options={PERS.map((value) => ({ value, label: t(`pers.${value}`) }))}
-            />
-          </Field>
-        </div>
+        <RateField hint={t("limitHint")} value={rate} onChange={setRate} />
         {save.isError && <Failure error={save.error} />}
       </form>
     </Dialog>

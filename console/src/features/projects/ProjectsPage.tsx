@@ -107,7 +107,7 @@ function ProjectsTable({ projects, onEdit, onDelete }: TableProps) {
     },
     {
       id: "limit",
-      header: t("limit"),
+      header: common("rate.calls"),
       kind: "wide",
       cell: (project) =>
         project.rate_limit ? (

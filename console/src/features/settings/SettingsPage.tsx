@@ -4,15 +4,14 @@ import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { changePassword, meQuery } from "@/api/me";
 import { Button } from "@/components/Button";
-import { Field, Input, Select } from "@/components/Field";
+import { Field, Select } from "@/components/Field";
 import { Card, Failure, Page } from "@/components/Page";
+import { Passwords, SHORTEST_PASSWORD } from "@/components/Passwords";
 import { say } from "@/components/Toasts";
 import { chooseTheme, type Theme, useTheme } from "@/components/theme";
 import { choose, LANGUAGES, type Language, spoken } from "@/languages";
 
 const THEMES: readonly Theme[] = ["light", "dark", "system"];
-const SHORTEST = 12;
-
 export function SettingsPage() {
   const { t } = useTranslation("settings");
   const { theme } = useTheme();
@@ -59,46 +58,26 @@ function PasswordForm() {
       say(t("changed"));
     },
   });
-  const isShort = next.length > 0 && next.length < SHORTEST;
   const submit = (event: FormEvent) => {
     event.preventDefault();
     change.mutate();
   };
   return (
     <form onSubmit={submit} className="flex flex-col gap-4 p-4">
-      <input
-        type="email"
-        autoComplete="username"
-        hidden
-        readOnly
-        value={me?.login?.person.email ?? ""}
+      <Passwords
+        email={me?.login?.person.email ?? ""}
+        currentLabel={t("current")}
+        current={current}
+        onCurrent={setCurrent}
+        next={next}
+        onNext={setNext}
       />
-      <Field label={t("current")}>
-        <Input
-          type="password"
-          autoComplete="current-password"
-          value={current}
-          onChange={(event) => setCurrent(event.target.value)}
-        />
-      </Field>
-      <Field
-        label={t("next")}
-        hint={t("rule", { count: SHORTEST })}
-        error={isShort ? t("rule", { count: SHORTEST }) : undefined}
-      >
-        <Input
-          type="password"
-          autoComplete="new-password"
-          value={next}
-          onChange={(event) => setNext(event.target.value)}
-        />
-      </Field>
       {change.isError && <Failure error={change.error} />}
       <Button
         type="submit"
         className="self-start"
         busy={change.isPending}
-        barred={(!current || next.length < SHORTEST) && t("bothFirst")}
+        barred={(!current || next.length < SHORTEST_PASSWORD) && t("bothFirst")}
       >
         {t("change")}
       </Button>

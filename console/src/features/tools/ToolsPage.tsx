@@ -1,13 +1,13 @@
 /** All tools of the project, of every server: searched, read, named, and switched off and on. */
 import { useQuery } from "@tanstack/react-query";
-import { getRouteApi, Link } from "@tanstack/react-router";
-import { SearchX, Wrench } from "lucide-react";
+import { getRouteApi } from "@tanstack/react-router";
+import { SearchX } from "lucide-react";
 import { useTranslation } from "react-i18next";
 import { allToolsQuery, type Tool } from "@/api/servers";
 import { Badge } from "@/components/Badge";
-import { buttonStyle } from "@/components/Button";
 import { type Column, DataTable } from "@/components/DataTable";
 import { SearchInput, Select } from "@/components/Field";
+import { NoTools } from "@/components/NoTools";
 import { Card, Empty, Failure, Page, SkeletonRows } from "@/components/Page";
 import { ToolSwitch } from "@/components/ToolSwitch";
 import { STATES, type ToolState, type ToolsSearch } from "./search";
@@ -69,21 +69,7 @@ export function ToolsPage() {
         ) : !tools ? (
           <SkeletonRows rows={10} />
         ) : tools.length === 0 ? (
-          <Empty
-            icon={Wrench}
-            title={t("empty.title")}
-            actions={
-              <Link
-                to="/p/$project/servers"
-                params={{ project }}
-                className={buttonStyle({ kind: "primary" })}
-              >
-                {t("empty.action")}
-              </Link>
-            }
-          >
-            {t("empty.next")}
-          </Empty>
+          <NoTools project={project} />
         ) : found.length === 0 ? (
           <Empty icon={SearchX} title={t("none.title")}>
             {t("none.next")}
