@@ -1,20 +1,46 @@
-"""The table of the matrix: a mark for each cell, filled in as the cells run."""
+"""The table of the matrix: a mark for each cell, told by the test that ran it, in any process."""
 
-from tests.matrix.cell import BACKS, CLIENTS
-from tests.matrix.features import FEATURES
+import pytest
+
+from tests.matrix.kinds import BACKS, CLIENTS
+from tests.matrix.limits import limit_of
 
 PASSED, FAILED, UNSAYABLE, NOT_RUN = "✓", "✗", "\N{EN DASH}", " "
 _SHORT = {"legacy-http": "LH", "legacy-sse": "LS", "modern-http": "MH"}
 _GAP = "   "
 
-MARKS: dict[tuple[str, str, str], str] = {}
-"""Marks by feature, client and back."""
+_CELL = "cell of the matrix"
+
+_marks: dict[tuple[str, str, str], str] = {}
+_numbers: dict[str, int] = {}
+
+
+def property_of(number: int, feature: str, client: str, back: str) -> tuple[str, object]:
+    """Return what a test records to say of which cell it is; `number` is its feature's line."""
+    return _CELL, [number, feature, client, back]
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Mark a cell as its test ended."""
+    told = dict(report.user_properties).get(_CELL)
+    if isinstance(told, list) and report.when == "call":
+        number, feature, client, back = told
+        _numbers[feature] = number
+        _marks[feature, client, back] = PASSED if report.passed else FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table, if any of its cells ran."""
+    lines = table()
+    if lines:
+        terminalreporter.section("features by cell")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 def table() -> list[str]:
     """Return the lines of the table; none where no cell ran."""
-    known = {feature for feature, _, _ in MARKS}
-    features = [feature for feature in FEATURES if feature in known]
+    features = sorted(_numbers, key=_numbers.__getitem__)
     if not features:
         return []
     width = max(map(len, features))
@@ -31,7 +57,12 @@ def table() -> list[str]:
 
 def _row(feature: str) -> str:
     groups = (
-        _GAP.join(f"{MARKS.get((feature, client, back), NOT_RUN):<2}" for client in CLIENTS)
-        for back in BACKS
+        _GAP.join(f"{_mark(feature, client, back):<2}" for client in CLIENTS) for back in BACKS
     )
     return "  |  ".join(groups)
+
+
+def _mark(feature: str, client: str, back: str) -> str:
+    if limit_of(feature, client, back) is not None:
+        return UNSAYABLE
+    return _marks.get((feature, client, back), NOT_RUN)

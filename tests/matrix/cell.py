@@ -20,8 +20,6 @@ from tests.matrix.raw_client import (
 )
 
 SERVERS = ("one", "two")
-CLIENTS = ("legacy-http", "legacy-sse", "modern-http")
-BACKS = ("legacy-stdio", "legacy-sse", "legacy-http", "modern-stdio", "modern-http")
 
 
 class Gateway(Protocol):

@@ -1,8 +1,7 @@
-"""Leaves out what the protocol cannot say, and prints the table of the matrix when the run ends."""
+"""Leaves out what the protocol cannot say."""
 
 import pytest
 
-from tests.matrix.board import MARKS, UNSAYABLE, table
 from tests.matrix.limits import limit_of
 
 pytest.register_assert_rewrite(
@@ -32,16 +31,4 @@ def _is_unsayable(item: pytest.Item) -> bool:
     if not {"feature", "client", "back"} <= params.keys():
         return False
     place = (params["feature"], params["client"], params["back"])
-    if limit_of(*place) is None:
-        return False
-    MARKS[place] = UNSAYABLE
-    return True
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table, if any of its cells ran."""
-    lines = table()
-    if lines:
-        terminalreporter.section("features by cell")
-        for line in lines:
-            terminalreporter.write_line(line)
+    return limit_of(*place) is not None

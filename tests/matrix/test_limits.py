@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.matrix.cell import BACKS, CLIENTS
 from tests.matrix.features import FEATURES
+from tests.matrix.kinds import BACKS, CLIENTS
 from tests.matrix.limits import LIMITS, Limit, limit_of
 from tests.matrix.test_matrix import MODULES
 

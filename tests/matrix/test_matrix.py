@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,9 @@ from tests.matrix import (
     features_tasks,
     features_wire,
 )
-from tests.matrix.cell import BACKS, CLIENTS, SERVERS, Cell
+from tests.matrix.cell import SERVERS, Cell
 from tests.matrix.features import FEATURES
+from tests.matrix.kinds import BACKS, CLIENTS
 from tests.support.processes import running
 from tests.support.program import RunningProgram, program
 
@@ -68,10 +69,13 @@ def _server(name: str, back: str) -> Iterator[dict[str, Any]]:
 @pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("feature", FEATURES)
-async def test_cell(back: tuple[str, RunningProgram], feature: str, client: str) -> None:
+async def test_cell(
+    back: tuple[str, RunningProgram],
+    feature: str,
+    client: str,
+    record_property: Callable[[str, object], None],
+) -> None:
     kind, gateway = back
-    place = (feature, client, kind)
-    board.MARKS[place] = board.FAILED
+    record_property(*board.property_of(list(FEATURES).index(feature), feature, client, kind))
     async with asyncio.timeout(SECONDS):
         await FEATURES[feature](Cell(gateway, client, kind))
-    board.MARKS[place] = board.PASSED

@@ -14,8 +14,9 @@ import pytest
 import pytest_asyncio
 
 from tests.matrix import features_lists, test_matrix
-from tests.matrix.cell import CLIENTS, SERVERS, Cell
+from tests.matrix.cell import SERVERS, Cell
 from tests.matrix.features import FEATURES
+from tests.matrix.kinds import CLIENTS
 from tests.support.workers import Processes, processes
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -1,6 +1,8 @@
 """Runs other programs for the tests and leaves none of them behind."""
 
+import errno
 import os
+import random
 import re
 import signal
 import socket
@@ -15,15 +17,18 @@ from pathlib import Path
 READY_SECONDS = 60.0
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
+# Above our own default port, and below those that the system gives to whoever asks for any.
+PORTS = range(21000, 30000)
 
 Ready = str | re.Pattern[str] | Callable[[], object]
 
 
 def free_port() -> int:
-    """Find a port that nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Find a port that nothing listens on, and that no other run of tests is given meanwhile.
+
+    It is this process's until the process ends.
+    """
+    return next(port for port in random.sample(PORTS, len(PORTS)) if _is_ours(port))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +183,18 @@ def _start(
 def _signal_group(group: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
+
+
+def _is_ours(port: int) -> bool:
+    """Claim a port by a name that the system lets one process have at a time."""
+    with socket.socket(socket.AF_UNIX) as claim, socket.socket() as probe:
+        try:
+            claim.bind(f"\0interlock-tests-{port}")
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return False
+        # Nobody closes the name: it is given up with the process.
+        claim.detach()
+        return True
