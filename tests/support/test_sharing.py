@@ -15,7 +15,7 @@ PAUSE = 1.5  # seconds that a test gives the others to do what they must not
 
 SETTINGS = """
 [pytest]
-addopts = -p no:cacheprovider --numprocesses=auto --no-loadscope-reorder
+addopts = -p xdist -p no:cacheprovider --numprocesses=auto --no-loadscope-reorder
 alone = measured
     test_c.py
 """
@@ -58,7 +58,7 @@ def suite(tmp_path: Path) -> Path:
 
 def run(suite: Path, *arguments: str) -> list[tuple[str, ...]]:
     """Run tests, all of which must pass; return what they noted, in the order of time."""
-    environment = {"PYTHONPATH": str(ROOT), "PATH": "/bin:/usr/bin"}
+    environment = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     command = [sys.executable, "-m", "pytest", *arguments]
     done = finished(command, timeout=SECONDS, env=environment, cwd=suite)
     assert done.status == 0, done.output
