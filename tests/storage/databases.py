@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -15,13 +16,16 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from interlock.storage.database import Database, sqlite_url
 from interlock.storage.migrate import migrate
 
+FILE = "interlock.db"
+_made: list[bytes] = []
+
 
 @asynccontextmanager
 async def empty_database(folder: Path) -> AsyncGenerator[Database]:
     """Open a database without tables."""
     admin_url = os.environ.get("TEST_POSTGRES_URL")
     if admin_url is None:
-        database = Database(sqlite_url(folder / "interlock.db"))
+        database = Database(sqlite_url(folder / FILE))
         try:
             yield database
         finally:
@@ -41,9 +45,24 @@ async def empty_database(folder: Path) -> AsyncGenerator[Database]:
 @asynccontextmanager
 async def migrated_database(folder: Path) -> AsyncGenerator[Database]:
     """Open a database with all tables, as the migrations make them."""
+    if "TEST_POSTGRES_URL" not in os.environ:
+        (folder / FILE).write_bytes(await migrated_file())
     async with empty_database(folder) as database:
+        # On a copy, it looks whether there is something left to do.
         await migrate(database)
         yield database
+
+
+async def migrated_file() -> bytes:
+    """Return a SQLite file that the migrations made, once for all tests of this process."""
+    if not _made:
+        with TemporaryDirectory() as folder:
+            database = Database(sqlite_url(Path(folder) / FILE))
+            await migrate(database)
+            # The last one who closes it leaves all in one file.
+            await database.close()
+            _made.append((Path(folder) / FILE).read_bytes())
+    return _made[0]
 
 
 async def _run(url: str, statement: str) -> None:
