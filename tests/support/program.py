@@ -26,6 +26,8 @@ from interlock.app.sockets import bind
 from interlock.gateway.changes import Listener
 from interlock.registry.registry import Registry
 from interlock.settings import Settings
+from tests.storage.databases import FILE, migrated_file
+from tests.support.workers import NO_TLS
 
 DEADLINE = 60.0  # seconds; the machine may be slow
 STOP_SECONDS = 30.0
@@ -117,7 +119,8 @@ async def program(
 
     `config` is the content of a configuration file; `settings` are those of `Settings`, a section
     as a dictionary of some of its fields; new sessions have no limit by default. A program with the `data_dir` of an earlier one goes on
-    from there. Nothing may be left when the block ends: no task, no process, no warning.
+    from there, and one without finds the tables made. Nothing may be left when the block ends: no
+    task, no process, no warning.
     """
     async with AsyncExitStack() as stack:
         family = await stack.enter_async_context(_nothing_left())
@@ -128,7 +131,11 @@ async def program(
             file.write_text(json.dumps(config), encoding="utf-8")
         # Tests open sessions faster than the clients of one key do.
         settings["gateway"] = {"session_rate": 0, **settings.get("gateway", {})}
-        values = {"port": 0, "data_dir": data_dir or scratch / "data", **settings}
+        if data_dir is None:
+            data_dir = scratch / "data"
+            data_dir.mkdir(mode=0o700)
+            (data_dir / FILE).write_bytes(await migrated_file())
+        values = {"port": 0, "data_dir": data_dir, **settings}
         running = await _serve(Settings.model_validate(values), file, stack)
         stack.callback(family.look)
         yield running
@@ -155,7 +162,10 @@ async def _serve(settings: Settings, file: Path | None, stack: AsyncExitStack) -
         await ready.wait()
     key = json.loads((settings.data_dir / "cli.json").read_bytes())["key"]
     client = httpx2.AsyncClient(
-        base_url=settings.address, headers={"authorization": f"Bearer {key}"}, timeout=DEADLINE
+        base_url=settings.address,
+        headers={"authorization": f"Bearer {key}"},
+        timeout=DEADLINE,
+        verify=NO_TLS,
     )
     await stack.enter_async_context(client)
     # The control API is loaded in a thread. Where a test has two programs in one process, one must
@@ -198,7 +208,7 @@ class _Family:
     async def gone(self) -> bool:
         """Wait until all that were seen are dead; orphans are reaped by another process."""
         deadline = time.monotonic() + STOP_SECONDS
-        while self.started & _living().keys():
+        while any(_lives(pid) for pid in self.started):
             if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(POLL_SECONDS)
@@ -229,21 +239,28 @@ async def _nothing_left() -> AsyncIterator[_Family]:
 
 
 def _descendants() -> set[int]:
-    parents = _living()
     found: set[int] = set()
     newest = {os.getpid()}
     while newest:
-        newest = {pid for pid, parent in parents.items() if parent in newest}
+        newest = {child for pid in newest for child in _children(pid)}
         found |= newest
     return found
 
 
-def _living() -> dict[int, int]:
-    """Return the parent of every process that is no zombie."""
-    parents: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                parents[int(stat.parent.name)] = int(parent)
-    return parents
+def _children(pid: int) -> set[int]:
+    """Return whom a process started that is no zombie, by any of its threads."""
+    children: set[int] = set()
+    # A thread, or the process as a whole, may end while it is looked at.
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                children |= {int(each) for each in (thread / "children").read_text().split()}
+    return {child for child in children if _lives(child)}
+
+
+def _lives(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"

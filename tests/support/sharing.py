@@ -7,6 +7,7 @@ test prints. `-n` decides otherwise, `-n 0` for one process.
 What `alone` in pyproject.toml names begins when all other tests have ended, in one process.
 """
 
+import gc
 import os
 from collections.abc import Sequence
 
@@ -41,6 +42,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put last what runs alone, here too where nothing is shared."""
     items.sort(key=lambda item: is_within(item.nodeid, config.getini(ALONE)))
+
+
+def pytest_collection_finish() -> None:
+    """Let garbage be looked for among what tests make only: what was collected stays to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def is_within(place: str, folders: Sequence[str]) -> bool:
