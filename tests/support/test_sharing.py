@@ -124,3 +124,9 @@ def test_no_two_runs_are_given_the_same_port() -> None:
         each.communicate("\n", SECONDS)
 
     assert len(set(given)) == len(given) == 400
+
+
+def test_everything_that_runs_alone_exists(pytestconfig: pytest.Config) -> None:
+    places: list[str] = pytestconfig.getini("alone")
+
+    assert [place for place in places if not (ROOT / place).exists()] == []
