@@ -1,8 +1,9 @@
 """The fixture server can be pinned to one protocol era, over HTTP and over stdio."""
 
+import functools
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager
 
 import mcp_types as types
 import pytest
@@ -17,17 +18,28 @@ from tests.support.processes import running
 
 TRANSPORTS = ("http", "stdio")
 
+Fixture = Callable[[str, str], str | StdioServerParameters]
 
-@contextmanager
-def fixture(transport: str, era: str) -> Iterator[str | StdioServerParameters]:
-    arguments = [str(FIXTURE_SERVER), "--era", era]
-    if transport == "stdio":
-        yield StdioServerParameters(command=sys.executable, args=[*arguments, "--stdio"])
-        return
-    command = [sys.executable, *arguments, "--port", "0"]
-    with running(command, ready=r"listening on (\S+)") as server:
-        assert server.ready is not None
-        yield server.ready[1]
+
+@pytest.fixture(scope="module")
+def fixture() -> Iterator[Fixture]:
+    """Return how to reach a server of an era: one over HTTP for all, and one of one's own."""
+    with ExitStack() as stack:
+
+        @functools.cache
+        def over_http(era: str) -> str:
+            command = [sys.executable, str(FIXTURE_SERVER), "--era", era, "--port", "0"]
+            server = stack.enter_context(running(command, ready=r"listening on (\S+)"))
+            assert server.ready is not None
+            return server.ready[1]
+
+        def reached(transport: str, era: str) -> str | StdioServerParameters:
+            if transport == "http":
+                return over_http(era)
+            arguments = [str(FIXTURE_SERVER), "--era", era, "--stdio"]
+            return StdioServerParameters(command=sys.executable, args=arguments)
+
+        yield reached
 
 
 async def answer_form(
@@ -58,22 +70,23 @@ async def connected(
     ],
 )
 async def test_clients_and_the_pinned_era_agree(
-    transport: str, era: str, mode: str, spoken: str
+    fixture: Fixture, transport: str, era: str, mode: str, spoken: str
 ) -> None:
-    with fixture(transport, era) as server:
-        async with connected(server, mode) as client:
-            assert client.session.protocol_version == spoken
-            greeting = await client.call_tool("test_input_required_result_elicitation", {})
-            rounds = await client.call_tool("test_input_required_result_multi_round", {})
+    async with connected(fixture(transport, era), mode) as client:
+        assert client.session.protocol_version == spoken
+        greeting = await client.call_tool("test_input_required_result_elicitation", {})
+        rounds = await client.call_tool("test_input_required_result_multi_round", {})
 
     assert greeting.content == [types.TextContent(text="Hello, Ada!")]
     assert rounds.content == [types.TextContent(text="Ada likes Ada")]
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_modern_fixture_refuses_the_handshake_and_names_its_versions(transport: str) -> None:
-    with fixture(transport, "modern") as server, pytest.raises(ExceptionGroup) as raised:
-        async with connected(server, "legacy"):
+async def test_modern_fixture_refuses_the_handshake_and_names_its_versions(
+    fixture: Fixture, transport: str
+) -> None:
+    with pytest.raises(ExceptionGroup) as raised:
+        async with connected(fixture(transport, "modern"), "legacy"):
             pass
 
     error: BaseException = raised.value
@@ -88,11 +101,12 @@ async def test_modern_fixture_refuses_the_handshake_and_names_its_versions(trans
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_legacy_fixture_does_not_serve_stateless_requests(transport: str) -> None:
-    with fixture(transport, "legacy") as server:
-        async with connected(server, LATEST_MODERN_VERSION) as client:
-            with pytest.raises(MCPError) as raised:
-                await client.list_tools()
+async def test_legacy_fixture_does_not_serve_stateless_requests(
+    fixture: Fixture, transport: str
+) -> None:
+    async with connected(fixture(transport, "legacy"), LATEST_MODERN_VERSION) as client:
+        with pytest.raises(MCPError) as raised:
+            await client.list_tools()
 
     assert raised.value.code not in {
         types.UNSUPPORTED_PROTOCOL_VERSION,
