@@ -1,6 +1,6 @@
 """What the owner of a project says about a server: how to reach it, and with what."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 DEFAULT_TIMEOUT = 60.0
@@ -73,7 +73,17 @@ class ServerDefinition:
 
     def connects_like(self, other: "ServerDefinition") -> bool:
         """Tell whether what was built for the other's process or connections serves this one too."""
-        return _connection(self) == _connection(other)
+        # Named are the fields that concern calls alone: a new one counts as the connection's.
+        alike = replace(
+            self,
+            timeout=other.timeout,
+            tool_timeouts=other.tool_timeouts,
+            disabled_tools=other.disabled_tools,
+            retries=other.retries,
+            auto_approve=other.auto_approve,
+            description=other.description,
+        )
+        return alike == other
 
     @property
     def longest_timeout(self) -> float:
@@ -86,12 +96,3 @@ class ServerDefinition:
         if isinstance(self.target, StdioTarget):
             return "stdio"
         return "sse" if self.target.legacy_sse else "streamable-http"
-
-
-def _connection(definition: ServerDefinition) -> tuple[object, ...]:
-    return (
-        definition.name,
-        definition.target,
-        definition.connections,
-        definition.disabled,
-    )
