@@ -1,13 +1,12 @@
 """Tests are shared among processes, but for those that measure: they run last, and by themselves."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.processes import finished
+from tests.support.processes import finished, running
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 120.0
@@ -102,26 +101,15 @@ def test_single_files_and_what_measures_are_shared_with_nobody(
 
 def test_no_two_runs_are_given_the_same_port() -> None:
     code = (
-        "from tests.support.processes import free_port\n"
-        "print(*(free_port() for _ in range(200)), flush=True)\n"
-        "input()"
+        "import time; from tests.support.processes import free_port\n"
+        "print(*(free_port() for _ in range(200)), 'given', flush=True); time.sleep(600)"
     )
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    given: list[str] = []
-    for each in runs:
-        assert each.stdout is not None
-        given += each.stdout.readline().split()
-    for each in runs:
-        each.communicate("\n", SECONDS)
+    command = [sys.executable, "-c", code]
+    with (
+        running(command, ready=r"(.+) given\n", cwd=ROOT) as one,
+        running(command, ready=r"(.+) given\n", cwd=ROOT) as two,
+    ):
+        given = [port for run in (one, two) if run.ready for port in run.ready[1].split()]
 
     assert len(set(given)) == len(given) == 400
 
