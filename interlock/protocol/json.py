@@ -4,6 +4,7 @@ import gc
 import json
 import math
 import re
+import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, NoReturn, TypeAlias
@@ -34,11 +35,14 @@ class HostileJSON(BadMessage):
 
 
 def dumps(value: Any) -> bytes:
-    """Return `value` as compact UTF-8 JSON; integers of any size survive."""
+    """Return `value` as compact UTF-8 JSON; integers of any size survive.
+
+    What is written JSON already, as `orjson.Fragment`, is put in as it is.
+    """
     try:
         return orjson.dumps(value)
     except TypeError:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return _dumps_exact(value)
 
 
 def loads(text: bytes | bytearray) -> Any:
@@ -50,7 +54,7 @@ def loads(text: bytes | bytearray) -> Any:
     if is_exact:
         return value
     if len(text) > _LARGE:
-        with _no_collection():
+        with uncollected():
             value = _decode(_LOSSLESS, text) if _has_long_number(text) else orjson.loads(text)
     else:
         value = _decode(_LOSSLESS, text) if _has_long_number(text) else orjson.loads(text)
@@ -103,6 +107,36 @@ def as_list(value: Any) -> list[Any] | None:
     return value if isinstance(value, list) else None  # pyright: ignore[reportUnknownVariableType]
 
 
+@contextmanager
+def uncollected() -> Generator[None]:
+    """Keep the garbage collector from walking over a large value again and again as it grows."""
+    is_paused = gc.isenabled()
+    if is_paused:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if is_paused:
+            gc.enable()
+
+
+def _dumps_exact(value: Any) -> bytes:
+    """Write integers beyond 64 bits as well."""
+    written: dict[bytes, bytes] = {}
+
+    def place(fragment: Any) -> str:
+        if not isinstance(fragment, orjson.Fragment):
+            raise TypeError(f"{type(fragment).__name__} is not JSON")
+        name = secrets.token_hex(16)
+        written[b'"%b"' % name.encode()] = orjson.dumps(fragment)
+        return name
+
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=place).encode()
+    for name, fragment in written.items():
+        text = text.replace(name, fragment)
+    return text
+
+
 def _loads_exact(text: bytes | bytearray) -> tuple[Any, bool]:
     try:
         value = orjson.loads(text)
@@ -130,19 +164,6 @@ def _decode(decoder: json.JSONDecoder, text: bytes | bytearray) -> Any:
         # Only the other parser refuses half of a pair, which no UTF-8 could carry on.
         orjson.loads(text)
     return value
-
-
-@contextmanager
-def _no_collection() -> Generator[None]:
-    """Keep the garbage collector from walking over a large value again and again as it grows."""
-    is_paused = gc.isenabled()
-    if is_paused:
-        gc.disable()
-    try:
-        yield
-    finally:
-        if is_paused:
-            gc.enable()
 
 
 def _has_long_number(text: bytes | bytearray) -> bool:
