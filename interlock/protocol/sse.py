@@ -63,9 +63,8 @@ class EventReader:
             self._after_cr = chunk.endswith(b"\r")
         start = 0
         for end in _LINE_END.finditer(chunk):
-            line = self._take(chunk[start : end.start()])
+            event = self._line(self._take(chunk[start : end.start()]))
             start = end.end()
-            event = self._line(line)
             if event is not None:
                 yield event
         if start < len(chunk):

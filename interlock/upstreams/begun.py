@@ -4,8 +4,10 @@ Nobody waits for it: whatever comes is passed to the sink of the request in the 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
 from typing import Final, Protocol, TypeAlias
 
 from interlock.errors import InterlockError, TooLarge
@@ -14,6 +16,8 @@ from interlock.protocol.json import JSONObject, as_list, as_object, loads
 from interlock.protocol.sse import EventReader, ServerSentEvent
 from interlock.upstreams.balancing import Endpoint
 from interlock.upstreams.connection import Connection
+from interlock.upstreams.envelope import EDGE, answered_id
+from interlock.upstreams.large import LARGE
 from interlock.upstreams.port import Begun, Hear, SessionExpired, Sink
 
 MAX_MESSAGE: Final = 32 * 1024 * 1024  # bytes
@@ -23,27 +27,22 @@ MIN_RETRY: Final = 0.1  # seconds, however soon a server wants us back
 
 @dataclass(slots=True)
 class Cursor:
-    """Where a stream stands, so that it can be taken up again after a break."""
+    """Where a stream stands, so that it can be taken up again after a break.
+
+    `is_passed_on` says whether the answer in it is hardly looked into here.
+    """
 
     last_event_id: str | None = None
     retry: float = RECONNECT_DELAY  # seconds
     was_open: bool = False
+    is_passed_on: bool = False
 
-    def messages(self, events: Iterable[ServerSentEvent]) -> Iterator[JSONObject]:
-        """Yield the messages in some events, and stand behind them."""
+    def texts(self, events: Iterable[ServerSentEvent]) -> Iterator[bytes]:
+        """Yield the texts of messages in some events, and stand behind them."""
         for event in events:
             self.advance(event)
-            if not event.data or event.event != "message":
-                continue
-            try:
-                value = loads(event.data)
-            except ValueError:
-                continue
-            # Servers of 2025-03-26 may send several messages together.
-            for each in as_list(value) or (value,):
-                message = as_object(each)
-                if message is not None:
-                    yield message
+            if event.data and event.event == "message":
+                yield event.data
 
     def advance(self, event: ServerSentEvent) -> None:
         """Stand behind an event."""
@@ -54,6 +53,20 @@ class Cursor:
             self.retry = max(event.retry / 1000, MIN_RETRY)
 
 
+def messages_in(text: bytes) -> Iterator[JSONObject]:
+    """Yield the messages in the text of an event; none where it cannot be read."""
+    try:
+        value = loads(text)
+    except ValueError:
+        return
+    # Servers of 2025-03-26 may send several messages together.
+    for each in as_list(value) or (value,):
+        message = as_object(each)
+        if message is not None:
+            yield message
+
+
+_Begin: TypeAlias = Callable[[], Coroutine[None, None, JSONObject]]
 Fields: TypeAlias = Sequence[tuple[bytes, bytes]]
 
 
@@ -91,6 +104,10 @@ class Origin(Protocol):
         self, endpoint: Endpoint, status: int, fields: Fields, body: bytes
     ) -> JSONObject:
         """Return the answer in a body. Raises UpstreamFailed."""
+        ...
+
+    async def read_large(self, text: bytes) -> JSONObject:
+        """Return the large answer in a text, read in turns. Raises UpstreamFailed."""
         ...
 
     async def resumed(
@@ -133,7 +150,7 @@ class BegunAnswer:
 
     __slots__ = (
         *("_began", "_connection", "_cursor", "_endpoint", "_fields"),
-        *("_is_over", "_is_pending", "_origin", "_parts", "_reader", "_resuming", "_sink"),
+        *("_is_over", "_is_pending", "_origin", "_parts", "_reader", "_rest", "_sink"),
         *("_size", "_status", "id"),
     )
     takes_whole = True
@@ -161,7 +178,7 @@ class BegunAnswer:
         self._is_over = False
         self._reader: EventReader | None = None
         self._cursor: Cursor | None = None
-        self._resuming: asyncio.Task[None] | None = None
+        self._rest: asyncio.Task[None] | None = None  # what is left to do when all has come
 
     @property
     def waiting(self) -> int:
@@ -174,8 +191,8 @@ class BegunAnswer:
         if not self._status:
             self._origin.was_given_up(self._endpoint, self._began)
         self._connection.give_up(self)
-        if self._resuming is not None:
-            self._resuming.cancel()
+        if self._rest is not None:
+            self._rest.cancel()
 
     def whole(self, body: bytes) -> None:
         """Take an answer that came at once and is nothing but its body."""
@@ -199,7 +216,7 @@ class BegunAnswer:
             if name.lower() == b"content-type":
                 kind = value.partition(b";")[0].strip().lower()
                 if kind == b"text/event-stream" and not self._origin.is_expiry(status):
-                    self._reader, self._cursor = EventReader(MAX_MESSAGE), Cursor()
+                    self._reader, self._cursor = EventReader(MAX_MESSAGE), Cursor(is_passed_on=True)
 
     def part(self, data: bytes) -> None:
         """Take a piece of the body."""
@@ -228,6 +245,10 @@ class BegunAnswer:
         else:
             parts = self._parts
             body = parts[0] if len(parts) == 1 else b"".join(parts)
+            parts.clear()
+            if self._size > LARGE and self._status == HTTPStatus.OK:
+                self._go_on(partial(self._origin.read_large, body))
+                return
             try:
                 answer = self._origin.read_answer(self._endpoint, self._status, self._fields, body)
             except InterlockError as fault:
@@ -238,28 +259,44 @@ class BegunAnswer:
 
     def _follow(self, reader: EventReader, cursor: Cursor, data: bytes) -> None:
         try:
-            for message in cursor.messages(reader.feed(data)):
-                if isinstance(message.get("method"), str):
-                    self._sink.hear(message)
-                elif "method" not in message and message.get("id") in (self.id, None):
-                    self._finish()
+            for text in cursor.texts(reader.feed(data)):
+                if len(text) > LARGE and answered_id(text[:EDGE], text[-EDGE:]) == self.id:
+                    self._is_over = True
                     self._connection.leave()
-                    self._sink.answered(message)
-                    return
+                    self._go_on(partial(self._origin.read_large, text))
+                else:
+                    self._take(text)
                 if self._is_over:
                     return
         except TooLarge as fault:
             self._fail(fault)
 
+    def _take(self, text: bytes) -> None:
+        for message in messages_in(text):
+            if isinstance(message.get("method"), str):
+                self._sink.hear(message)
+            elif "method" not in message and message.get("id") in (self.id, None):
+                self._finish()
+                self._connection.leave()
+                self._sink.answered(message)
+            if self._is_over:
+                return
+
     def _take_up(self, cursor: Cursor, error: InterlockError | None) -> None:
         if error is not None and cursor.last_event_id is None:
             self._fail(self._origin.broke(self._endpoint, error))
             return
-        self._resuming = asyncio.get_running_loop().create_task(self._resume(cursor))
+        self._go_on(partial(self._origin.resumed, self._endpoint, cursor, self.id, self._sink.hear))
 
-    async def _resume(self, cursor: Cursor) -> None:
+    def _go_on(self, begin: _Begin) -> None:
+        self._rest = asyncio.get_running_loop().create_task(self._pass_on(begin))
+
+    async def _pass_on(self, begin: _Begin) -> None:
+        coming = begin()
+        # It holds the text, which is not needed any more once it was read.
+        del begin
         try:
-            answer = await self._origin.resumed(self._endpoint, cursor, self.id, self._sink.hear)
+            answer = await coming
         except InterlockError as fault:
             self._fail(fault)
         else:

@@ -13,10 +13,12 @@ from interlock.protocol.versions import META_SUBSCRIPTION
 from interlock.telemetry.logs import get_logger
 from interlock.upstreams.channel import Channel
 from interlock.upstreams.envelope import EDGE, answered_id, is_answer
+from interlock.upstreams.large import LARGE, PASSED_ON, read_in_turns
 from interlock.upstreams.port import Begun, Ended, Headers, Hear, ProtocolBroken, Sink, Way
 
 log = get_logger(__name__)
 
+READ_OUT = 5.0  # seconds in which answers that have come are read to their end, on closing
 _OURS = frozenset(
     {
         *("ping", "server/discover", "logging/setLevel"),
@@ -38,10 +40,13 @@ class _Exchange:
     method: str
     is_awaited: bool
     is_over: bool = False
+    reading: "asyncio.Task[None] | None" = None
 
     def give_up(self) -> None:
         """Want the answer no more."""
         self.others.pop(self.id, None)
+        if self.reading is not None:
+            self.reading.cancel()
 
 
 class _DuplexWay:
@@ -97,6 +102,7 @@ class DuplexLink:
         self._ended = ended
         self._channel: Channel | None = None
         self._exchanges: dict[Any, _Exchange] = {}
+        self._readings: set[asyncio.Task[None]] = set()
         self._broken: InterlockError | None = None
         self._closing = False
 
@@ -108,14 +114,14 @@ class DuplexLink:
         """Send a request and wait for the answer with its id."""
         awaited = _Awaited(asyncio.get_running_loop().create_future(), hear)
         number, method = message["id"], message["method"]
-        self._exchanges[number] = _Exchange(
+        exchange = self._exchanges[number] = _Exchange(
             number, self._exchanges, awaited, method, is_awaited=True
         )
         try:
             await self.post(message)
             return await awaited.answer
         finally:
-            self._exchanges.pop(message["id"], None)
+            exchange.give_up()
 
     def way(self, method: str, headers: Headers = ()) -> Way:
         """Return the way of requests with this method."""
@@ -144,13 +150,20 @@ class DuplexLink:
         """Return at once: a duplex link always hears."""
 
     async def close(self) -> None:
-        """Close the channel; exchanges that wait fail."""
+        """Close the channel; exchanges that wait fail, unless their answers have come."""
         self._closing = True
         if self._channel is not None:
             await self._channel.close()
+        if self._readings:
+            await asyncio.wait(self._readings, timeout=READ_OUT)
+            for reading in self._readings:
+                reading.cancel()
+            await asyncio.gather(*self._readings, return_exceptions=True)
 
     def receive(self, text: bytes) -> None:
         """Take one message from the channel; what is not JSON-RPC is dropped and logged."""
+        if len(text) > LARGE and self._is_taking(text):
+            return
         try:
             value = loads(text)
         except ValueError:
@@ -176,12 +189,43 @@ class DuplexLink:
         exchange.sink.answered(message)
         return True
 
+    def _is_taking(self, text: bytes) -> bool:
+        """Begin to read a large answer, if it is one that is passed on.
+
+        To all else that the server says, its exchange is over.
+        """
+        exchange = self._exchanges.get(answered_id(text[:EDGE], text[-EDGE:]))
+        if exchange is None or exchange.is_over or exchange.method not in PASSED_ON:
+            return False
+        self._over(exchange.id)
+        exchange.reading = asyncio.get_running_loop().create_task(self._read(exchange, text))
+        self._readings.add(exchange.reading)
+        exchange.reading.add_done_callback(self._readings.discard)
+        return True
+
+    async def _read(self, exchange: _Exchange, text: bytes) -> None:
+        reading = read_in_turns(text)
+        del text
+        try:
+            message = as_object(await reading) or {}
+        except ValueError:
+            message = {}
+        except asyncio.CancelledError:
+            exchange.sink.failed(UpstreamUnavailable(f"The connection to {self._name} was closed."))
+            raise
+        if "method" in message or message.get("id") != exchange.id:
+            message = jsonrpc.failure(exchange.id, self._unreadable())
+        exchange.sink.answered(message)
+
+    def _unreadable(self) -> ProtocolBroken:
+        return ProtocolBroken(f"{self._name} answered with something that cannot be read as JSON.")
+
     def _fail_unreadable(self, text: bytes) -> None:
         """Let the call fail at once whose answer this would be, instead of at its deadline."""
         head, tail = text[:EDGE], text[-EDGE:]
         if not is_answer(head):
             return
-        fault = ProtocolBroken(f"{self._name} answered with something that cannot be read as JSON.")
+        fault = self._unreadable()
         answered = answered_id(head, tail)
         if answered is None:
             self.failed(fault)
@@ -207,7 +251,8 @@ class DuplexLink:
         self._broken = reason
         exchanges, self._exchanges = self._exchanges, {}
         for exchange in exchanges.values():
-            exchange.sink.failed(UpstreamUnavailable(reason.message))
+            if not exchange.is_over:
+                exchange.sink.failed(UpstreamUnavailable(reason.message))
         if not self._closing:
             failure = reason if isinstance(reason, UpstreamFailed) else None
             self._ended(failure or UpstreamUnavailable(reason.message))

@@ -13,7 +13,7 @@ from interlock.errors import InterlockError, UpstreamFailed, UpstreamUnavailable
 from interlock.protocol.json import JSONObject, as_object, dumps, loads
 from interlock.protocol.sse import EventReader
 from interlock.upstreams.balancing import Endpoint, Endpoints, pause_of
-from interlock.upstreams.begun import MAX_MESSAGE, RECONNECT_DELAY, Cursor, HTTPWay
+from interlock.upstreams.begun import MAX_MESSAGE, RECONNECT_DELAY, Cursor, HTTPWay, messages_in
 from interlock.upstreams.connection import Connection, headers_from
 from interlock.upstreams.connections import (
     ConnectionFailed,
@@ -21,6 +21,8 @@ from interlock.upstreams.connections import (
     HTTPResponse,
 )
 from interlock.upstreams.definition import HTTPTarget
+from interlock.upstreams.envelope import EDGE, is_answer
+from interlock.upstreams.large import LARGE, PASSED_ON, read_in_turns
 from interlock.upstreams.port import (
     Ended,
     Headers,
@@ -79,10 +81,10 @@ class HTTPLink:
     async def exchange(self, message: JSONObject, hear: Hear, headers: Headers = ()) -> JSONObject:
         """POST a request and return its answer, from the body or from the stream."""
         endpoint = self._endpoint(message.get("method"))
-        cursor, wanted = Cursor(), message["id"]
+        cursor, wanted = Cursor(is_passed_on=message["method"] in PASSED_ON), message["id"]
         async with self._posted(endpoint, message, headers) as response:
             if _content_type(response) != "text/event-stream":
-                return await self._from_body(response, endpoint)
+                return await self._from_body(response, endpoint, cursor)
             answer = await _answer_in(response, wanted, hear, cursor)
         return answer or await self.resumed(endpoint, cursor, wanted, hear)
 
@@ -214,10 +216,16 @@ class HTTPLink:
     def _own_headers(self) -> tuple[tuple[str, str], ...]:
         return (*self._target.headers.items(), *self.headers.items())
 
-    async def _from_body(self, response: HTTPResponse, endpoint: Endpoint) -> JSONObject:
+    async def _from_body(
+        self, response: HTTPResponse, endpoint: Endpoint, cursor: Cursor
+    ) -> JSONObject:
         if response.status in _NOT_ALLOWED:
             raise self._refused(response.status, response.headers, endpoint)
         body = await response.read(MAX_MESSAGE)
+        if len(body) > LARGE and cursor.is_passed_on and response.status == HTTPStatus.OK:
+            reading = self.read_large(body)
+            del body
+            return await reading
         return self.read_answer(endpoint, response.status, response.fields, body)
 
     def read_answer(
@@ -239,7 +247,22 @@ class HTTPLink:
             return message
         if status >= HTTPStatus.BAD_REQUEST:
             raise self._refused(status, headers_from(fields), endpoint)
-        raise ProtocolBroken(f"{self._name} answered with something that is not JSON-RPC.")
+        raise self._no_answer()
+
+    async def read_large(self, text: bytes) -> JSONObject:
+        """Return the large answer in a text, read in turns with other work. Raises UpstreamFailed."""
+        reading = read_in_turns(text)
+        del text
+        try:
+            message = as_object(await reading) or {}
+        except ValueError:
+            message = {}
+        if "result" in message or as_object(message.get("error")) is not None:
+            return message
+        raise self._no_answer()
+
+    def _no_answer(self) -> ProtocolBroken:
+        return ProtocolBroken(f"{self._name} answered with something that is not JSON-RPC.")
 
     async def listen(self) -> None:
         """Hear the session's own stream until the link closes; a server may offer none."""
@@ -327,8 +350,21 @@ async def _answer_in(
 async def _messages(response: HTTPResponse, cursor: Cursor) -> AsyncGenerator[JSONObject]:
     reader = EventReader(MAX_MESSAGE)
     async for chunk in response.chunks():
-        for message in cursor.messages(reader.feed(chunk)):
-            yield message
+        for text in cursor.texts(reader.feed(chunk)):
+            if len(text) > LARGE and cursor.is_passed_on and is_answer(text[:EDGE]):
+                message = await _read(text)
+                if message is not None:
+                    yield message
+                continue
+            for message in messages_in(text):
+                yield message
+
+
+async def _read(text: bytes) -> JSONObject | None:
+    try:
+        return as_object(await read_in_turns(text))
+    except ValueError:
+        return None
 
 
 def _content_type(response: HTTPResponse) -> str:
