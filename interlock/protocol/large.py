@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any, Final
 
 import orjson
@@ -69,7 +70,7 @@ def read_in_pieces(
 
     A piece has `size` bytes if there is a comma; strings from `long` bytes on are not counted.
     """
-    answer, start = _Answer(), 0
+    answer, start = _Answer(len(text)), 0
     try:
         while True:
             piece = _next_piece(text, start, size, long)
@@ -85,11 +86,12 @@ def read_in_pieces(
 class _Answer:
     """An envelope that grows by pieces. `_stack` are the brackets that are open where they end."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int) -> None:
+        self._room = room  # bytes that a member takes at most, as a rule
         self._message: JSONObject = {}
         self._stack = b""
         self._member = ""
-        self._written = bytearray()
+        self._written = _Written()
 
     def whole(self) -> JSONObject:
         """Return the answer, once the last piece was taken."""
@@ -144,8 +146,7 @@ class _Answer:
             end = after[1:] if len(after) > 1 and not members else b""
             self._write(dumps(rest), before[1:], end)
             if not end:
-                result[self._member] = orjson.Fragment(bytes(self._written))
-                self._written = bytearray()
+                result[self._member] = orjson.Fragment(self._written.taken())
         if members.keys() & result.keys():
             raise _Indivisible
         result.update(members)
@@ -153,15 +154,40 @@ class _Answer:
             self._member = next(reversed(members))
             if self._member in _LOOKED_INTO:
                 raise _Indivisible
+            self._written.begin(self._room)
             self._write(dumps(result[self._member]), b"", after[1:])
 
     def _write(self, text: bytes, before: bytes, after: bytes) -> None:
         """Keep what a piece has of the member that is cut, without what made it whole."""
         if self._member in _WITH_URIS and b'"uri":' in text:
             raise _Indivisible
-        if self._written:
-            self._written += b","
-        self._written += text[len(_opened(before)) : len(text) - len(after)]
+        self._written.add(memoryview(text)[len(_opened(before)) : len(text) - len(after)])
+
+
+class _Written:
+    """A text that grows by pieces with commas between them, in memory that is taken once."""
+
+    def __init__(self) -> None:
+        self._buffer = BytesIO()
+
+    def begin(self, room: int) -> None:
+        """Begin anew, with so many bytes at hand."""
+        self._buffer = BytesIO()
+        self._buffer.seek(room)
+        self._buffer.write(b" ")
+        self._buffer.seek(0)
+
+    def add(self, piece: memoryview) -> None:
+        """Append a piece."""
+        if self._buffer.tell():
+            self._buffer.write(b",")
+        self._buffer.write(piece)
+
+    def taken(self) -> bytes:
+        """Return all of it, which is not copied."""
+        self._buffer.truncate()
+        buffer, self._buffer = self._buffer, BytesIO()
+        return buffer.getvalue()
 
 
 def _read(text: bytes) -> tuple[JSONObject, bytes]:
