@@ -126,8 +126,17 @@ def _answer_twice(request_id: int, _arguments: Arguments, _meta: Arguments) -> N
 
 
 def _big(request_id: int, arguments: Arguments, _meta: Arguments) -> None:
-    """Answer with a text of so many MiB on one line, or with many small rows."""
+    """Answer with a text of so many MiB on one line, or with many small rows or values."""
     mib, rows = arguments["mib"], arguments.get("rows", False)
+    if arguments.get("values"):
+        sys.stdout.buffer.write(b'{"jsonrpc":"2.0","id":%d,"result":{"content":[],' % request_id)
+        sys.stdout.buffer.write(b'"structuredContent":{"rows":[')
+        for _ in range(mib * MIB // 8 // 1000):
+            sys.stdout.buffer.write(b"[1,2,3]," * 1000)
+        _write(b"[0]]}}}")
+        if arguments.get("and_die"):
+            _die(request_id, {}, {})
+        return
     if arguments.get("endless"):
         for _ in range(mib * MIB // BLOCK):
             sys.stdout.buffer.write(b"x" * BLOCK)
