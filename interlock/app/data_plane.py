@@ -2,10 +2,11 @@
 
 import asyncio
 import os
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from interlock.app.collector import Collector, open_collector
+from interlock.app.garbage import collect
 from interlock.app.ground import Ground
 from interlock.errors import InterlockError
 from interlock.gateway.bridging import Bridge
@@ -176,14 +177,17 @@ async def open_data_plane(
         otlp,
         lane,
     )
-    house = asyncio.create_task(plane.keep_house(ground), name="housekeeping")
+    beside = (
+        asyncio.create_task(plane.keep_house(ground), name="housekeeping"),
+        asyncio.create_task(collect(), name="collection of garbage"),
+    )
 
-    async def stop_house() -> None:
-        house.cancel()
-        with suppress(asyncio.CancelledError):
-            await house
+    async def stop_beside() -> None:
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
 
-    stack.push_async_callback(stop_house)
+    stack.push_async_callback(stop_beside)
     return plane
 
 

@@ -1,7 +1,6 @@
 """The server of the port, in every process of the gateway: uvicorn with our guards and our end."""
 
 import asyncio
-import gc
 import signal
 import socket
 from collections.abc import Callable, Generator
@@ -22,17 +21,6 @@ DRAIN_SECONDS = 30
 # the other sends makes a request fail that cannot be sent again safely.
 KEEP_ALIVE_SECONDS = 75
 BACKLOG = 2048
-COLLECT_AFTER = (10_000, 20, 20)  # objects more than before, and collections of the younger ones
-
-
-def settle() -> None:
-    """Spare the collector what a process keeps for good; call it once it has started.
-
-    Hardly anything of a call is part of a cycle, and walking over all that was imported and built
-    again and again would hold up calls for tens of milliseconds.
-    """
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
 
 
 class Served(Protocol):

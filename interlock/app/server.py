@@ -10,7 +10,8 @@ import uvloop
 
 from interlock.app.door import open_door
 from interlock.app.first_start import FirstStart
-from interlock.app.listening import GatewayServer, settle, uvicorn_config
+from interlock.app.garbage import settle
+from interlock.app.listening import GatewayServer, uvicorn_config
 from interlock.app.program import Program
 from interlock.app.sockets import Doors, bind, doors_of
 from interlock.app.workers import Workers

@@ -12,7 +12,8 @@ import structlog
 import uvloop
 
 from interlock.app.door import open_door
-from interlock.app.listening import GatewayServer, settle, uvicorn_config
+from interlock.app.garbage import settle
+from interlock.app.listening import GatewayServer, uvicorn_config
 from interlock.app.sockets import doors_of, join
 from interlock.app.worker_program import WorkerProgram
 from interlock.app.workers import READY, read
