@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { call } from "./calls";
 import { CHOSEN_PASSWORD, close, complaints, keepLogin, open, picture, stage } from "./harness";
 
 let page: Page;
@@ -194,7 +195,7 @@ test("a server that dies is shown, and shown again when it has recovered", async
   await page.goto("/p/default/servers/legacy");
   await page.locator("[data-status=ok]").waitFor();
   const before = Number(await restartsOf(page));
-  await callTool("legacy__end_session");
+  await call("legacy__end_session", {});
   await expect
     .poll(async () => Number(await restartsOf(page)), { timeout: 30_000 })
     .toBeGreaterThan(before);
@@ -253,25 +254,4 @@ function rowOf(shown: Page, name: string) {
 /** How often the page says that the server was started again. */
 function restartsOf(shown: Page): Promise<string | null> {
   return shown.locator("dt", { hasText: "Restarts" }).locator("xpath=../dd").textContent();
-}
-
-/** Calls a tool as another client does, whatever comes of it. */
-async function callTool(name: string): Promise<void> {
-  const meta = {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-    "io.modelcontextprotocol/clientCapabilities": {},
-  };
-  const params = { name, arguments: {}, _meta: meta };
-  await fetch(`${stage.address}/mcp/default`, {
-    method: "POST",
-    headers: {
-      authorization: `Bearer ${stage.key}`,
-      "content-type": "application/json",
-      accept: "application/json, text/event-stream",
-      "mcp-protocol-version": "2026-07-28",
-      "mcp-method": "tools/call",
-      "mcp-name": name,
-    },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params }),
-  });
 }

@@ -1,10 +1,9 @@
 /** What a person sees of calls that were made: the overview, the records, and the tools. */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { close, faults, type Look, open, overhang, picture, show, stage } from "./harness";
+import { answerOf, call } from "./calls";
+import { close, faults, type Look, open, overhang, picture, show } from "./harness";
 
-const MODERN = "2026-07-28";
-const META = "io.modelcontextprotocol/";
 let page: Page;
 
 beforeAll(async () => {
@@ -12,37 +11,6 @@ beforeAll(async () => {
 });
 
 afterAll(close);
-
-/** Calls a tool as a client with the key does. */
-async function call(name: string, values: object): Promise<number> {
-  return (await answerOf(name, values)).status;
-}
-
-async function answerOf(name: string, values: object): Promise<{ status: number; said: string }> {
-  const meta = {
-    [`${META}protocolVersion`]: MODERN,
-    [`${META}clientInfo`]: { name: "observed", version: "1" },
-    [`${META}clientCapabilities`]: {},
-  };
-  const answer = await fetch(`${stage.address}/mcp/default`, {
-    method: "POST",
-    headers: {
-      authorization: `Bearer ${stage.key}`,
-      accept: "application/json, text/event-stream",
-      "content-type": "application/json",
-      "mcp-protocol-version": MODERN,
-      "mcp-method": "tools/call",
-      "mcp-name": name,
-    },
-    body: JSON.stringify({
-      jsonrpc: "2.0",
-      id: 1,
-      method: "tools/call",
-      params: { name, arguments: values, _meta: meta },
-    }),
-  });
-  return { status: answer.status, said: await answer.text() };
-}
 
 const list = () => page.getByRole("list", { name: "Records" });
 
@@ -252,7 +220,7 @@ const LOOKS: Record<string, Record<string, Look>> = {
   ko: { "desk-light": {}, "phone-dark": { ...PHONE, dark: true } },
 };
 
-test("these pages are whole with calls in them, in every look", { timeout: 120_000 }, async () => {
+test("these pages are whole with calls in them, in every look", { timeout: 300_000 }, async () => {
   const pages = {
     overview: "/p/default/overview",
     records: "/p/default/records?min_ms=1&principal=first+key",

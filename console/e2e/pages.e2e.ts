@@ -74,7 +74,7 @@ for (const [who, pages, isStranger] of [
   ["every page", PAGES, false],
   ["the login", { login: "/login" }, true],
 ] as const) {
-  test(`${who} is whole in every look`, { timeout: 120_000 }, async () => {
+  test(`${who} is whole in every look`, { timeout: 400_000 }, async () => {
     const visits = Object.keys(LOOKS).map((each) => visit(each, pages, isStranger));
     expect((await Promise.all(visits)).flat()).toEqual([]);
   });

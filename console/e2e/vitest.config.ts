@@ -9,12 +9,15 @@ class InOrder extends BaseSequencer {
   }
 }
 
+// Pictures of the documents are made only where pictures are asked for.
+const { images } = JSON.parse(process.env.CONSOLE_STAGE ?? "{}") as { images?: string };
+
 // The tests go through one gateway in order: each begins where the one before it ended.
 export default defineConfig({
   root: import.meta.dirname,
   resolve: { alias: { "@": join(import.meta.dirname, "..", "src") } },
   test: {
-    include: ["*.e2e.ts"],
+    include: ["*.e2e.ts", ...(images ? ["*.images.ts"] : [])],
     fileParallelism: false,
     sequence: { concurrent: false, sequencer: InOrder },
     bail: 1,
