@@ -75,7 +75,7 @@ export function DataTable<Row extends object>({
     count: sorted.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW,
-    overscan: 12,
+    overscan: 6,
     enabled: isVirtual,
   });
   const drawn = isVirtual ? virtual.getVirtualItems() : [];
