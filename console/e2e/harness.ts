@@ -104,11 +104,28 @@ type AxeResult = {
   violations: { id: string; nodes: { target: string[]; failureSummary?: string }[] }[];
 };
 
-/** How many pixels the page can be scrolled sideways: none, if it is well made. */
-export function overhang(page: Page): Promise<number> {
-  return page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
+/**
+ * What stands out at the side, so that the page can be scrolled there: nothing, if it is well made.
+ *
+ * What is drawn anew after a change of the width gets a moment for that.
+ */
+export async function overhang(page: Page): Promise<string> {
+  try {
+    await page.waitForFunction(
+      () => document.documentElement.scrollWidth <= document.documentElement.clientWidth,
+      undefined,
+      { timeout: 2000 },
+    );
+    return "";
+  } catch {
+    return page.evaluate(() => {
+      const edge = document.documentElement.clientWidth;
+      const out = [...document.querySelectorAll("body *")].filter(
+        (each) => each.getBoundingClientRect().right > edge,
+      );
+      return `${out.length} elements, as ${out.at(-1)?.outerHTML.slice(0, 200)}`;
+    });
+  }
 }
 
 /** Keeps a picture of the page. */

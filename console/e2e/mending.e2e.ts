@@ -82,7 +82,7 @@ test("the doctor names what is wrong with its cure, and is content once it is me
     .textContent();
   expect(cure).toBe(`chmod 600 ${key}`);
   expect(await faults(page)).toEqual([]);
-  expect(await overhang(page)).toBe(0);
+  expect(await overhang(page)).toBe("");
   await picture(page, "about-finding");
   chmodSync(key, 0o600);
   await page.getByRole("button", { name: "Run again" }).click();
