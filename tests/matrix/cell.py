@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import httpx2
+from anyio import BrokenResourceError
 from mcp.client.client import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
@@ -65,14 +66,23 @@ class Cell:
         more: dict[str, Any] = {"mode": "auto" if self.is_modern else "legacy", **callbacks}
         async with AsyncExitStack() as stack:
             if self.client == "legacy-sse":
-                transport = sse_client(
-                    f"{address}/sse/default", timeout=SECONDS, httpx_client_factory=self._http
-                )
+                transport = self._sse(f"{address}/sse/default")
             else:
                 http = await stack.enter_async_context(self._http())
                 transport = streamable_http_client(f"{address}/mcp/default", http_client=http)
             client = Client(transport, read_timeout_seconds=SECONDS, cache=None, **more)
             yield await stack.enter_async_context(client)
+
+    @asynccontextmanager
+    async def _sse(self, address: str) -> AsyncIterator[Any]:
+        try:
+            async with sse_client(
+                address, timeout=SECONDS, httpx_client_factory=self._http
+            ) as streams:
+                yield streams
+        except* BrokenResourceError:
+            # The SDK fails where the gateway says something in the moment in which it leaves.
+            pass
 
     def _http(
         self,
