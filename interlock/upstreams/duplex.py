@@ -207,9 +207,7 @@ class DuplexLink:
         reading = read_in_turns(text)
         del text
         try:
-            message = as_object(await reading) or {}
-        except ValueError:
-            message = {}
+            message = await reading or {}
         except asyncio.CancelledError:
             exchange.sink.failed(UpstreamUnavailable(f"The connection to {self._name} was closed."))
             raise

@@ -253,10 +253,7 @@ class HTTPLink:
         """Return the large answer in a text, read in turns with other work. Raises UpstreamFailed."""
         reading = read_in_turns(text)
         del text
-        try:
-            message = as_object(await reading) or {}
-        except ValueError:
-            message = {}
+        message = await reading or {}
         if "result" in message or as_object(message.get("error")) is not None:
             return message
         raise self._no_answer()
@@ -352,19 +349,12 @@ async def _messages(response: HTTPResponse, cursor: Cursor) -> AsyncGenerator[JS
     async for chunk in response.chunks():
         for text in cursor.texts(reader.feed(chunk)):
             if len(text) > LARGE and cursor.is_passed_on and is_answer(text[:EDGE]):
-                message = await _read(text)
+                message = await read_in_turns(text)
                 if message is not None:
                     yield message
                 continue
             for message in messages_in(text):
                 yield message
-
-
-async def _read(text: bytes) -> JSONObject | None:
-    try:
-        return as_object(await read_in_turns(text))
-    except ValueError:
-        return None
 
 
 def _content_type(response: HTTPResponse) -> str:

@@ -3,12 +3,13 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from sqlalchemy import text
 
 from interlock.errors import Unavailable
@@ -86,11 +87,21 @@ async def test_a_catalogue_that_was_read_during_an_outage_is_written_when_that_i
         await until_kept(path, "late")
 
 
-async def test_the_newest_of_each_server_waits_and_no_more(tmp_path: Path) -> None:
-    path = tmp_path / "interlock.db"
+@pytest_asyncio.fixture
+async def store(path: Path) -> AsyncIterator[WatchedStore]:
+    """Keep catalogues in a file whose tables are made."""
     database = Database(sqlite_url(path))
     await migrate(database)
-    store = WatchedStore(database)
+    yield WatchedStore(database)
+    await database.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "interlock.db"
+
+
+async def test_the_newest_of_each_server_waits_and_no_more(path: Path, store: WatchedStore) -> None:
     unwritten = Unwritten(store)
     with away(path):
         for number in range(100):
@@ -105,14 +116,9 @@ async def test_the_newest_of_each_server_waits_and_no_more(tmp_path: Path) -> No
         while unwritten:  # noqa: ASYNC110 -- an event for each would be there for the test alone
             await asyncio.sleep(ASK_AGAIN)
     await unwritten.close()
-    await database.close()
 
 
-async def test_an_end_waits_for_one_attempt_and_no_longer(tmp_path: Path) -> None:
-    path = tmp_path / "interlock.db"
-    database = Database(sqlite_url(path))
-    await migrate(database)
-    store = WatchedStore(database)
+async def test_an_end_waits_for_one_attempt_and_no_longer(path: Path, store: WatchedStore) -> None:
     unwritten = Unwritten(store)
     with away(path):
         unwritten.add("one", catalogue("t"), frozenset(Era))
@@ -122,7 +128,6 @@ async def test_an_end_waits_for_one_attempt_and_no_longer(tmp_path: Path) -> Non
         await asyncio.wait_for(unwritten.close(), DEADLINE)
 
         assert store.failures == tried + 1
-    await database.close()
 
 
 async def until_kept(path: Path, tool: str) -> None:
