@@ -19,7 +19,7 @@ from interlock.protocol.json import JSONObject, dumps
 from interlock.registry.hosted import Host, HostedState
 from interlock.registry.registry import Registry
 from interlock.telemetry.logs import get_logger, log_failure
-from interlock.upstreams.connections import HTTPResponse
+from interlock.upstreams.response import HTTPResponse
 
 SILENCE: Final = HEARTBEAT * 6  # seconds after which the keeper is asked anew
 ASK_DEADLINE: Final = 30.0  # seconds

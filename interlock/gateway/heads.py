@@ -6,7 +6,7 @@ is a function of the bytes, so what the parser once made of a head holds for eve
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from interlock.gateway.clients import ClientSession
 from interlock.gateway.http import LOGIN_PROOF, Scope, headers_of
@@ -44,7 +44,7 @@ class Route:
     project: ProjectEntry
     era: Era
     client: ClientFacts
-    meta: object
+    meta: Any
     session: ClientSession | None
     eras: frozenset[Era] | None
     place: Place

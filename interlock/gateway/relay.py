@@ -7,7 +7,8 @@ from typing import Final
 from interlock.errors import BadInput, InterlockError, Unavailable, UpstreamFailed
 from interlock.gateway.http import Receive, Scope, Send, send_part, until_gone
 from interlock.telemetry.logs import get_logger
-from interlock.upstreams.connections import HTTPClient, HTTPResponse
+from interlock.upstreams.connections import HTTPClient
+from interlock.upstreams.response import HTTPResponse
 
 # Streams last as long as their clients, so that many are open at once; the front bounds them.
 MAX_OPEN: Final = 65_536

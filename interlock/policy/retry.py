@@ -9,7 +9,7 @@ from interlock.errors import UpstreamFailed, UpstreamUnavailable
 from interlock.policy.breaker import CircuitOpen
 from interlock.protocol.json import JSONObject, as_object
 from interlock.upstreams.balancing import UpstreamBusy
-from interlock.upstreams.connections import ConnectionFailed
+from interlock.upstreams.response import ConnectionFailed
 from interlock.upstreams.streamable_http import HTTPRefused
 
 EARNED: Final = 1

@@ -184,12 +184,11 @@ class Endpoints:
     def _health(self, endpoint: Endpoint) -> EndpointHealth:
         now = self._clock()
         if endpoint.busy_until > now:
-            left, state = endpoint.busy_until - now, "busy"
-        elif endpoint.ejected_until > now:
-            left, state = endpoint.ejected_until - now, "ejected"
-        else:
-            return EndpointHealth(endpoint.url, "ok", endpoint.pending)
-        return EndpointHealth(endpoint.url, state, endpoint.pending, left)
+            return EndpointHealth(endpoint.url, "busy", endpoint.pending, endpoint.busy_until - now)
+        if endpoint.ejected_until > now:
+            left = endpoint.ejected_until - now
+            return EndpointHealth(endpoint.url, "ejected", endpoint.pending, left)
+        return EndpointHealth(endpoint.url, "ok", endpoint.pending)
 
 
 def pause_of(

@@ -291,10 +291,12 @@ class BegunAnswer:
     def _go_on(self, begin: _Begin) -> None:
         self._rest = asyncio.get_running_loop().create_task(self._pass_on(begin))
 
-    async def _pass_on(self, begin: _Begin) -> None:
+    async def _pass_on(self, begin: _Begin | None) -> None:
+        if begin is None:
+            return
         coming = begin()
         # It holds the text, which is not needed any more once it was read.
-        del begin
+        begin = None
         try:
             answer = await coming
         except InterlockError as fault:

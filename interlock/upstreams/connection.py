@@ -2,15 +2,15 @@
 
 import asyncio
 import select
-from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from interlock.errors import InterlockError, TooLarge, UpstreamFailed, UpstreamUnavailable
+from interlock.errors import InterlockError, UpstreamFailed
 from interlock.protocol.http_heads import split
+from interlock.upstreams.response import Awaited, ConnectionFailed, HTTPResponse
 
 MAX_HEAD = 64 * 1024
 MAX_PLAIN = 16  # heads that a connection knows by their bytes
@@ -19,149 +19,6 @@ MAX_REST = 64 * 1024  # bytes of an answer that are read on after what was wante
 REST_DEADLINE = 1.0  # seconds in which it must end then
 
 _UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"trailer"})
-
-
-class ConnectionFailed(UpstreamUnavailable):
-    """A server could not be reached, or its connection broke before the answer was whole.
-
-    `sent` is False where certainly no byte of the request reached the server. `stale` says that
-    the connection had served before and broke without a byte of this answer, as happens when a
-    server ends an idle connection just as it is used again.
-    """
-
-    def __init__(self, message: str, *, sent: bool, stale: bool = False) -> None:
-        super().__init__(message)
-        self.sent = sent
-        self.stale = stale
-
-    def at(self, server: str) -> "ConnectionFailed":
-        """Return the same failure in words that name the server."""
-        return ConnectionFailed(f"{server}: {self.message}", sent=self.sent, stale=self.stale)
-
-
-class HTTPResponse:
-    """An answer whose head has arrived; one reader takes its body, by `read` or by `chunks`.
-
-    `headers` have lower-case names; the values of a repeated one are joined by ", ". `fields` are
-    the same one by one, as they came. Whoever does not read to the end must `close`. A read that
-    is cancelled ends the connection, which tells the server that nobody waits any more.
-    """
-
-    __slots__ = ("_body", "fields", "headers", "status")
-
-    def __init__(self, status: int, fields: Sequence[tuple[bytes, bytes]], body: "Body") -> None:
-        self.status = status
-        self.fields = fields
-        self.headers: Mapping[str, str] = headers_from(fields)
-        self._body = body
-
-    async def read(self, limit: int) -> bytes:
-        """Return the whole body, of at most `limit` bytes.
-
-        Raises TooLarge, UpstreamFailed where the rest is not HTTP, and ConnectionFailed where
-        the connection breaks; each ends the connection.
-        """
-        parts: list[bytes] = []
-        size = 0
-        while part := await self._body.take():
-            size += len(part)
-            if size > limit:
-                self._body.drop()
-                raise TooLarge(f"The answer of {self._body.server} is over {limit} bytes.")
-            parts.append(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    async def chunks(self) -> AsyncGenerator[bytes]:
-        """Yield the body as it arrives; the server is slowed to the pace of the reader.
-
-        Leaving before the end ends the connection. Raises like `read`, save TooLarge.
-        """
-        try:
-            while part := await self._body.take():
-                yield part
-        finally:
-            self._body.drop()
-
-    def leave(self) -> None:
-        """Want nothing more of the body; the connection is used again if it ends soon."""
-        self._body.leave()
-
-    async def close(self) -> None:
-        """End the connection unless the body has arrived whole; safe to call twice."""
-        self._body.drop()
-
-
-class Body:
-    """The bytes of one answer on their way from the connection to the reader."""
-
-    __slots__ = ("_connection", "_error", "_parts", "_waiter", "server", "size")
-
-    def __init__(self, connection: "Connection", server: str) -> None:
-        self.server = server
-        self.size = 0
-        self._connection: Connection | None = connection
-        self._parts: list[bytes] = []
-        self._error: InterlockError | None = None
-        self._waiter: asyncio.Future[None] | None = None
-
-    def feed(self, data: bytes) -> None:
-        """Add bytes that arrived."""
-        self._parts.append(data)
-        self.size += len(data)
-        self._wake()
-
-    def end(self, error: InterlockError | None) -> None:
-        """Say that nothing more comes, because the body is whole or because of `error`."""
-        if self._connection is None:
-            return
-        self._connection = None
-        self._error = error
-        self._wake()
-
-    async def take(self) -> bytes:
-        """Wait for bytes and return all that are there; empty at the end of the body."""
-        if not self._parts and self._connection is not None:
-            await self._arrival()
-        if self._parts:
-            data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-            self._parts.clear()
-            self.size = 0
-            if self._connection is not None:
-                self._connection.resume()
-            return data
-        if self._error is not None:
-            raise self._error
-        return b""
-
-    def drop(self) -> None:
-        """End the connection unless the body has arrived whole."""
-        if self._connection is None:
-            return
-        connection = self._connection
-        self._parts.clear()
-        self.end(ConnectionFailed(f"The answer of {self.server} was closed early.", sent=True))
-        connection.abort()
-
-    def leave(self) -> None:
-        """Let the rest go by, if there is one."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._parts.clear()
-            connection.leave()
-
-    async def _arrival(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        except asyncio.CancelledError:
-            self.drop()
-            raise
-        finally:
-            self._waiter = None
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
 
 class Receiver(Protocol):
@@ -195,41 +52,6 @@ class Receiver(Protocol):
         ...
 
 
-class _Awaited:
-    """Receives an answer for a caller that awaits it."""
-
-    __slots__ = ("_body", "_connection", "_server", "answer")
-    takes_whole = False
-
-    def __init__(self, connection: "Connection", server: str) -> None:
-        self.answer: asyncio.Future[HTTPResponse] = asyncio.get_running_loop().create_future()
-        self._connection = connection
-        self._server = server
-        self._body: Body | None = None
-
-    @property
-    def waiting(self) -> int:
-        return self._body.size if self._body is not None else 0
-
-    def whole(self, body: bytes) -> None:
-        """Take nothing: who awaits an answer wants to see its head."""
-
-    def head(self, status: int, fields: Sequence[tuple[bytes, bytes]]) -> None:
-        self._body = Body(self._connection, self._server)
-        if not self.answer.done():
-            self.answer.set_result(HTTPResponse(status, fields, self._body))
-
-    def part(self, data: bytes) -> None:
-        if self._body is not None:
-            self._body.feed(data)
-
-    def end(self, error: InterlockError | None) -> None:
-        if self._body is not None:
-            self._body.end(error)
-        elif error is not None and not self.answer.done():
-            self.answer.set_exception(error)
-
-
 class _Rest:
     """Receives what is left of an answer that nobody wants to the end."""
 
@@ -257,9 +79,10 @@ class _Rest:
         self._ending.cancel()
 
 
-class Connection(asyncio.Protocol):
+class Connection:
     """A connection that carries one exchange after another, and tells its pool how each ended.
 
+    It is a protocol of asyncio's, but for the base class, which would keep it from being compiled.
     `freed` is called when an exchange is over and the connection can carry another; `gone` once,
     when it can carry no more.
     """
@@ -285,7 +108,11 @@ class Connection(asyncio.Protocol):
         # Heads of answers of which only the body counts, without their lengths; the last as it came.
         self._plain: set[bytes] = set()
         self._last_head, self._last_size = b"", 0
-        self._reset(bodyless=False)
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._barren = 0
+        self._has_head = self._bodyless = False
+        self._is_dirty = False  # whether the parser was used for the answer that is awaited
+        self._heard = self._whole = self._keep_alive = self._until_close = False
 
     async def exchange(self, message: bytes, *, bodyless: bool) -> HTTPResponse:
         """Write a whole request and return its answer as soon as the head is there.
@@ -294,7 +121,7 @@ class Connection(asyncio.Protocol):
         refusal is seen; the caller sets the deadline. `bodyless` says that the answer has no
         body whatever its headers say. Raises ConnectionFailed and UpstreamFailed.
         """
-        awaited = _Awaited(self, self.server)
+        awaited = Awaited(self, self.server)
         self.start(message, awaited, bodyless=bodyless)
         try:
             return await awaited.answer
@@ -508,11 +335,11 @@ class Connection(asyncio.Protocol):
         )
 
     def _reset(self, *, bodyless: bool) -> None:
-        self._fields: list[tuple[bytes, bytes]] = []
+        self._fields = []
         self._has_head = False
         self._bodyless = bodyless
         self._barren = 0
-        self._is_dirty = False  # whether the parser was used for the answer that is awaited
+        self._is_dirty = False
         self._heard = self._whole = self._keep_alive = self._until_close = False
 
 
@@ -521,17 +348,3 @@ def _has_length(fields: Sequence[tuple[bytes, bytes]]) -> bool:
     names = {name.lower(): value for name, value in fields}
     coding = names.get(b"transfer-encoding", b"").rpartition(b",")[2]
     return b"content-length" in names or coding.strip().lower().endswith(b"chunked")
-
-
-def headers_from(fields: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return header fields by lower-case name; the values of a repeated one joined by ", "."""
-    pairs = [
-        (name.decode("latin-1").lower(), value.decode("latin-1").strip()) for name, value in fields
-    ]
-    headers = dict(pairs)
-    if len(headers) == len(pairs):
-        return headers
-    values: defaultdict[str, list[str]] = defaultdict(list)
-    for name, value in pairs:
-        values[name].append(value)
-    return {name: ", ".join(found) for name, found in values.items()}

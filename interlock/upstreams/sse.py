@@ -11,10 +11,11 @@ from interlock.errors import InterlockError, UpstreamFailed, UpstreamUnavailable
 from interlock.protocol.sse import EventReader
 from interlock.upstreams.balancing import Endpoints, pause_of
 from interlock.upstreams.channel import Closed, Receive
-from interlock.upstreams.connections import ConnectionFailed, HTTPClient, HTTPResponse
+from interlock.upstreams.connections import HTTPClient
 from interlock.upstreams.definition import HTTPTarget
 from interlock.upstreams.duplex import DuplexLink
 from interlock.upstreams.port import Ended, Headers, Hear, ProtocolBroken
+from interlock.upstreams.response import ConnectionFailed, HTTPResponse
 
 MAX_MESSAGE = 32 * 1024 * 1024  # bytes
 OPEN_DEADLINE = 30.0  # seconds until the stream has named its endpoint

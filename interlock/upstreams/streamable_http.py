@@ -14,12 +14,8 @@ from interlock.protocol.json import JSONObject, as_object, dumps, loads
 from interlock.protocol.sse import EventReader
 from interlock.upstreams.balancing import Endpoint, Endpoints, pause_of
 from interlock.upstreams.begun import MAX_MESSAGE, RECONNECT_DELAY, Cursor, HTTPWay, messages_in
-from interlock.upstreams.connection import Connection, headers_from
-from interlock.upstreams.connections import (
-    ConnectionFailed,
-    HTTPClient,
-    HTTPResponse,
-)
+from interlock.upstreams.connection import Connection
+from interlock.upstreams.connections import HTTPClient
 from interlock.upstreams.definition import HTTPTarget
 from interlock.upstreams.envelope import EDGE, is_answer
 from interlock.upstreams.large import LARGE, PASSED_ON, read_in_turns
@@ -31,6 +27,7 @@ from interlock.upstreams.port import (
     SessionExpired,
     Way,
 )
+from interlock.upstreams.response import ConnectionFailed, HTTPResponse, headers_from
 
 MAX_RETRY = 60.0  # seconds between attempts, where no server asks for more
 MAX_RESUMES = 20

@@ -17,8 +17,8 @@ from interlock.policy.breaker import (
     verdict_of,
 )
 from interlock.upstreams.balancing import UpstreamBusy
-from interlock.upstreams.connections import ConnectionFailed
 from interlock.upstreams.port import ProtocolBroken, SessionExpired
+from interlock.upstreams.response import ConnectionFailed
 from interlock.upstreams.streamable_http import HTTPRefused
 from tests.policy.clock import Clock
 

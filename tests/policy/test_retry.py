@@ -5,8 +5,8 @@ from interlock.policy.breaker import CircuitOpen
 from interlock.policy.retry import Retries, is_repeatable_tool, is_safe, pause_before
 from interlock.protocol.json import JSONObject
 from interlock.upstreams.balancing import UpstreamBusy
-from interlock.upstreams.connections import ConnectionFailed
 from interlock.upstreams.port import ProtocolBroken
+from interlock.upstreams.response import ConnectionFailed
 from interlock.upstreams.streamable_http import HTTPRefused
 
 DROPPED = ConnectionFailed("x", sent=True)

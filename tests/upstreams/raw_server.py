@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from interlock.upstreams.connections import ConnectionFailed, HTTPClient
+from interlock.upstreams.connections import HTTPClient
+from interlock.upstreams.response import ConnectionFailed
 
 DEADLINE = 60.0
 LIMIT = 1 << 20

@@ -16,9 +16,10 @@ from interlock.upstreams.balancing import (
     UpstreamBusy,
     pause_of,
 )
-from interlock.upstreams.connections import ConnectionFailed, HTTPClient
+from interlock.upstreams.connections import HTTPClient
 from interlock.upstreams.definition import HTTPTarget
 from interlock.upstreams.port import SessionExpired
+from interlock.upstreams.response import ConnectionFailed
 from interlock.upstreams.sse import SSEConnector
 from interlock.upstreams.streamable_http import HTTPConnector, HTTPLink
 from tests.policy.clock import Clock

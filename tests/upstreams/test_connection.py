@@ -3,12 +3,13 @@
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine, Sequence
+from typing import cast
 
 import pytest
 
 from interlock.errors import InterlockError, TooLarge, UpstreamFailed
 from interlock.upstreams.connection import MAX_BUFFERED, MAX_HEAD, Connection
-from interlock.upstreams.connections import ConnectionFailed, HTTPResponse
+from interlock.upstreams.response import ConnectionFailed, HTTPResponse
 from tests.upstreams.raw_server import (
     ENDLESS,
     LIMIT,
@@ -304,8 +305,9 @@ async def test_a_cancellation_after_the_whole_answer_leaves_the_connection_to_ot
     freed: list[Connection] = []
     ours, theirs = socket.socketpair()
     with theirs:
-        transport, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection("peer", freed=freed.append, gone=lambda _: None), sock=ours
+        connection = Connection("peer", freed=freed.append, gone=lambda _: None)
+        transport, _ = await asyncio.get_running_loop().create_connection(
+            lambda: cast("asyncio.Protocol", connection), sock=ours
         )
         task = asyncio.create_task(connection.exchange(b"GET", bodyless=False))
         await asyncio.sleep(0)

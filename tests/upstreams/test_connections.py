@@ -10,8 +10,9 @@ import pytest
 
 from interlock.errors import BadInput, UpstreamFailed
 from interlock.upstreams import connections
-from interlock.upstreams.connections import ConnectionFailed, HTTPClient
+from interlock.upstreams.connections import HTTPClient
 from interlock.upstreams.definition import ConnectionLimits
+from interlock.upstreams.response import ConnectionFailed
 from tests.upstreams.raw_server import (
     DEADLINE,
     ENDLESS,

@@ -14,12 +14,13 @@ from interlock.protocol.sse import ServerSentEvent, encode
 from interlock.protocol.versions import LATEST_LEGACY, LATEST_MODERN
 from interlock.upstreams import streamable_http
 from interlock.upstreams.begun import Cursor
-from interlock.upstreams.connections import ConnectionFailed, HTTPClient
+from interlock.upstreams.connections import HTTPClient
 from interlock.upstreams.conversation import Conversation
 from interlock.upstreams.definition import HTTPTarget
 from interlock.upstreams.legacy import LegacySession
 from interlock.upstreams.modern import ModernSession, request_meta
 from interlock.upstreams.port import Ended, Nobody, ProtocolBroken, SessionExpired
+from interlock.upstreams.response import ConnectionFailed
 from interlock.upstreams.streamable_http import HTTPConnector, HTTPLink, HTTPRefused
 from tests.conformance.suite import FIXTURE_SERVER
 from tests.support.processes import running
