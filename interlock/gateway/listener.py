@@ -4,21 +4,20 @@ No ASGI server has both, and without them a few thousand dripping connections ho
 """
 
 import asyncio
+import time
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
 )
 
 from interlock.gateway.fast_call import FastCall
 from interlock.gateway.fast_lane import FastLane
-from interlock.gateway.heads import Head
-from interlock.gateway.http import ATTEMPTS, JSON_TYPE, VARY, Scope
+from interlock.gateway.fast_line import FastLine
+from interlock.gateway.http import ATTEMPTS, Scope
 from interlock.gateway.passing import OWNER, PASS_AFTER, Passage
 from interlock.gateway.quiet import HOLD, Held, QuietLine, QuietLines
-from interlock.protocol.http_heads import split
 from interlock.settings import GatewaySettings
 
 MAX_HEAD = 64 * 1024  # bytes
@@ -60,96 +59,57 @@ class _GuardedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._is_between = True  # no byte of the next request was read
         self._is_replayed = False
-        self._quiet_since = 0.0
+        self._quiet_since = 0.0  # on the clock `time.monotonic`
+        self._fast: FastLine | None = None
+        if self.lane is not None:
+            self._fast = FastLine(self.lane, self)
+            # The event loop takes it from here before there is a transport, and calls it directly.
+            self.data_received = self._fast.data_received
         self._reading: asyncio.TimerHandle | None = None
         self._owner: int | None = None  # the process that the last requests were handed over to
         self._owned = 0  # requests in a row
-        # The head that was read last, as it came, and how long a request with it was.
-        self._last_head, self._last_size = b"", 0
-        self._last: Head
-        self._fields = b""
-        self._written_for: list[tuple[bytes, bytes]] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._expect(self.header_timeout, "The headers were not complete in time.")
+        if self._fast is not None:
+            self._fast.open(transport, self.flow, self.client[0] if self.client else "")
 
     def taken_over(self) -> None:
         """Wait for the next request of a connection that another process has answered so far."""
         if not self.transport.is_closing() and self._is_between and not self._unread:
-            self._expect_nothing()
-            self._next()
+            self.await_nothing()
+            self.go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._expect_nothing()
+        self.await_nothing()
         self._expect_no_reading()
         super().connection_lost(exc)
+        self._part_from_lane()
 
-    def data_received(self, data: bytes) -> None:
-        lane = self.lane
-        cycle: Any = self.cycle
-        is_free = (cycle is None or cycle.response_complete) and not self.pipeline
-        # A client that does not read its answers must not have more of them written.
-        is_clear = is_free and self._is_between and not self.flow.write_paused
-        if lane is None or not is_clear:
-            self._parse(data)
-            return
-        if len(data) != self._last_size or not data.startswith(self._last_head):
-            parts = split(data)
-            head = lane.known(parts[0]) if parts is not None else None
-            if parts is None or head is None:
-                self._parse(data)
-                if parts is not None and self._is_between and not self.transport.is_closing():
-                    lane.learn(parts[0], cast("Scope", self.scope))
-                return
-            self._last, self._last_size = head, len(data)
-            self._last_head = data[: len(data) - len(parts[1])]
-        call = lane.take(self._last, data[len(self._last_head) :], data, self)
-        if call is None:
-            self._parse(data)
-            return
-        if self._deadline is not None:
-            self._expect_nothing()
-        # It stands for the cycle that would answer, for all that looks at one.
-        self.cycle = call  # pyright: ignore[reportAttributeAccessIssue]
+    def _part_from_lane(self) -> None:
+        # These hold each other, and would be found by the collector only.
+        if self._fast is not None:
+            self._fast = None
+            del self.data_received
 
     @property
-    def address(self) -> str:
-        """The client's host."""
-        return self.client[0] if self.client else ""
+    def is_whole(self) -> bool:
+        """Whether the request that was read last has come whole, and its connection is open."""
+        return self._is_between and not self.transport.is_closing()
 
-    def answer(self, call: FastCall, status: int, body: bytes) -> None:
-        """Write a whole answer, and take the next request."""
-        call.response_complete = True
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
-        if self.server_state.default_headers is not self._written_for:
-            self._write_fields()
-        first, own = STATUS_LINE[status], call.request_id.encode()
-        end = b"" if call.keep_alive else b"connection: close\r\n"
-        self.transport.write(
-            b"%b%b%b\r\ncontent-length: %d\r\n%b\r\n%b"
-            % (first, self._fields, own, len(body), end, body)
-        )
-        if call.keep_alive:
-            self._next()
-        else:
-            self.transport.close()
-
-    def _write_fields(self) -> None:
-        """Write the fields of all answers; the server makes theirs anew every second."""
-        self._written_for = self.server_state.default_headers
-        fields = [*self._written_for, JSON_TYPE, VARY]
-        self._fields = b"".join(b"%b: %b\r\n" % field for field in fields) + b"x-request-id: "
+    @property
+    def is_clear(self) -> bool:
+        """Whether nothing was read of the next request, and every earlier one is answered."""
+        return self._is_free and self._is_between
 
     def replay(self, call: FastCall, data: bytes) -> bool:
         """Let the general lane serve the request, unless another came meanwhile."""
-        if self.pipeline or not self._is_between or self.transport.is_closing():
+        if self.pipeline or not self.is_whole:
             return False
         call.response_complete = True
         self._is_replayed = True
-        self._parse(data)
+        self.parse(data)
         return True
 
     def carry_on(self, call: FastCall) -> None:
@@ -188,7 +148,7 @@ class _GuardedProtocol(HttpToolsProtocol):
         cycle = cast("RequestResponseCycle | None", self.cycle)
         if cycle is None or cycle.disconnected or self.transport.is_closing():
             return False
-        self._expect_nothing()
+        self.await_nothing()
         self._expect_no_reading()
         self._unset_keepalive_if_required()
         # What answered until now has no more to say, and does not miss the end.
@@ -200,15 +160,15 @@ class _GuardedProtocol(HttpToolsProtocol):
         connections = cast("set[asyncio.Protocol]", self.connections)
         line = QuietLine(self.lines, connections, transport, is_paused=is_paused)
         transport.set_protocol(line)
-        # These hold each other, and would be found by the collector only.
+        # All these hold each other, and would be found by the collector only.
         self.parser = self.scope = self.cycle = cast("Any", None)
+        self._part_from_lane()
         self.pipeline.clear()
         line.carry(held)
         return True
 
-    def _next(self) -> None:
+    def go_on(self) -> None:
         """Serve the request that waits in line, or wait for one to come."""
-        self._quiet_since = self.loop.time()
         if self.pipeline:
             self.flow.resume_reading()
             cycle, app = self.pipeline.pop()
@@ -221,9 +181,9 @@ class _GuardedProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection that has been quiet for long; the fast lane sets no timer per call."""
         self.timeout_keep_alive_task = None
-        if not self._is_free or not self._is_between:
-            return
-        rest = self._quiet_since + self.timeout_keep_alive - self.loop.time()
+        fast = self._fast.quiet_since if self._fast is not None else 0.0
+        quiet = time.monotonic() - max(self._quiet_since, fast)
+        rest = self.timeout_keep_alive - quiet if self.is_clear else self.timeout_keep_alive
         if rest <= 0:
             super().timeout_keep_alive_handler()
         else:
@@ -237,7 +197,11 @@ class _GuardedProtocol(HttpToolsProtocol):
         cycle: Any = self.cycle
         return (cycle is None or cycle.response_complete) and not self.pipeline
 
-    def _parse(self, data: bytes) -> None:
+    def data_received(self, data: bytes) -> None:
+        self.parse(data)
+
+    def parse(self, data: bytes) -> None:
+        """Read a piece of a request."""
         if self._in_head:
             if self._deadline is None:
                 self._expect(self.header_timeout, "The headers were not complete in time.")
@@ -292,11 +256,11 @@ class _GuardedProtocol(HttpToolsProtocol):
             return
         self._in_head = True
         self._is_between = True
-        self._expect_nothing()
+        self.await_nothing()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        self._quiet_since = self.loop.time()
+        self._quiet_since = time.monotonic()
         super().on_response_complete()
         if self._deadline is not None:
             # The clock of a request that waited in line begins with its turn.
@@ -349,11 +313,12 @@ class _GuardedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _expect(self, seconds: float, fault: str) -> None:
-        self._expect_nothing()
+        self.await_nothing()
         self._awaited = (seconds, fault)
         self._deadline = self.loop.call_later(seconds, self._overdue, seconds, fault)
 
-    def _expect_nothing(self) -> None:
+    def await_nothing(self) -> None:
+        """Know that nothing has a deadline any more."""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
@@ -372,7 +337,7 @@ class _GuardedProtocol(HttpToolsProtocol):
         return bool(self.pipeline) or (self._in_head and is_busy)
 
     def _refuse(self, status: bytes, fault: str) -> None:
-        self._expect_nothing()
+        self.await_nothing()
         if self.transport.is_closing():
             return
         text = fault.encode()

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 import orjson
 
@@ -15,16 +15,18 @@ from interlock.errors import BadMessage
 
 JSONObject: TypeAlias = dict[str, Any]
 
-MAX_DEPTH = 128
-_INT64_DIGITS = 19
-_SHALLOW = 2 * MAX_DEPTH  # bytes: each level takes two at least
-_SMALL = 16 * 1024  # bytes up to which a second look costs little
-_LONG = b"0" * _INT64_DIGITS
-_LARGE = 1024 * 1024  # bytes from which on the collector is paused
-_DIGITS_TO_ZEROS = bytes(ord("0") if byte in b"0123456789" else 0x20 for byte in range(256))
-_BRACES_TO_BRACKETS = bytes.maketrans(b"{}", b"[]")
-_NO_STRUCTURE = bytes(byte for byte in range(256) if byte not in b'[]{}"')
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+MAX_DEPTH: Final = 128
+_INT64_DIGITS: Final = 19
+_SHALLOW: Final = 2 * MAX_DEPTH  # bytes: each level takes two at least
+_SMALL: Final = 16 * 1024  # bytes up to which a second look costs little
+_LONG: Final = b"0" * _INT64_DIGITS
+_LARGE: Final = 1024 * 1024  # bytes from which on the collector is paused
+_DIGITS_TO_ZEROS: Final = bytes(ord("0") if byte in b"0123456789" else 0x20 for byte in range(256))
+_BRACES_TO_BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
+_NO_STRUCTURE: Final = bytes(byte for byte in range(256) if byte not in b'[]{}"')
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_parse: Final = orjson.loads
+_write: Final = orjson.dumps
 
 
 class HostileJSON(BadMessage):
@@ -40,7 +42,7 @@ def dumps(value: Any) -> bytes:
     What is written JSON already, as `orjson.Fragment`, is put in as it is.
     """
     try:
-        return orjson.dumps(value)
+        return _write(value)
     except TypeError:
         return _dumps_exact(value)
 
@@ -55,9 +57,9 @@ def loads(text: bytes | bytearray) -> Any:
         return value
     if len(text) > _LARGE:
         with uncollected():
-            value = _decode(_LOSSLESS, text) if _has_long_number(text) else orjson.loads(text)
+            value = _decode(_LOSSLESS, text) if _has_long_number(text) else _parse(text)
     else:
-        value = _decode(_LOSSLESS, text) if _has_long_number(text) else orjson.loads(text)
+        value = _decode(_LOSSLESS, text) if _has_long_number(text) else _parse(text)
     _check_depth(text)
     return value
 
@@ -84,13 +86,13 @@ def loads_quick(text: bytes) -> Any:
     What is returned is what `loads_strict` returns.
     """
     try:
-        value = orjson.loads(text)
+        value = _parse(text)
         if _is_exact(value, text):
             return value
         # A repeated key is lost in the value, and its colon with it; only \\u003a can make up for one.
         if b"\\u" in text or text.count(b"[") + text.count(b"{") > MAX_DEPTH:
             return None
-        is_whole = orjson.dumps(value).count(b":") == text.count(b":")
+        is_whole = _write(value).count(b":") == text.count(b":")
     except ValueError:
         return None
     return value if is_whole and not _has_long_number(text) else None
@@ -128,7 +130,7 @@ def _dumps_exact(value: Any) -> bytes:
         if not isinstance(fragment, orjson.Fragment):
             raise TypeError(f"{type(fragment).__name__} is not JSON")
         name = secrets.token_hex(16)
-        written[b'"%b"' % name.encode()] = orjson.dumps(fragment)
+        written[b'"%b"' % name.encode()] = _write(fragment)
         return name
 
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=place).encode()
@@ -139,7 +141,7 @@ def _dumps_exact(value: Any) -> bytes:
 
 def _loads_exact(text: bytes | bytearray) -> tuple[Any, bool]:
     try:
-        value = orjson.loads(text)
+        value = _parse(text)
         return value, _is_exact(value, text)
     except ValueError:
         return None, False
@@ -152,7 +154,7 @@ def _is_exact(value: Any, text: bytes | bytearray) -> bool:
     """
     if len(text) > _SHALLOW and text.count(b"[") + text.count(b"{") > MAX_DEPTH:
         return False
-    return orjson.dumps(value) == text
+    return _write(value) == text
 
 
 def _decode(decoder: json.JSONDecoder, text: bytes | bytearray) -> Any:
@@ -162,7 +164,7 @@ def _decode(decoder: json.JSONDecoder, text: bytes | bytearray) -> Any:
         raise _too_deep() from error
     if _SURROGATE.search(text):
         # Only the other parser refuses half of a pair, which no UTF-8 could carry on.
-        orjson.loads(text)
+        _parse(text)
     return value
 
 

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from interlock.telemetry.families import Distribution, Family, Point
 
-BOUNDS: Final = (
+BOUNDS: Final[tuple[float, ...]] = (
     *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0),
 )  # seconds

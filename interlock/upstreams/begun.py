@@ -66,6 +66,18 @@ def messages_in(text: bytes) -> Iterator[JSONObject]:
             yield message
 
 
+def answer_in(body: bytes) -> JSONObject | None:
+    """Return the answer in the body of a response, if there is one."""
+    try:
+        message = as_object(loads(body))
+    except ValueError:
+        return None
+    # A web framework's own error may be an object with a member `error`, too.
+    if message is None or "result" in message or as_object(message.get("error")) is not None:
+        return message
+    return None
+
+
 _Begin: TypeAlias = Callable[[], Coroutine[None, None, JSONObject]]
 Fields: TypeAlias = Sequence[tuple[bytes, bytes]]
 
@@ -199,14 +211,13 @@ class BegunAnswer:
         if self._is_over:
             return
         self._endpoint.succeeded()
-        try:
-            message = self._origin.read_answer(self._endpoint, 200, (), body)
-        except InterlockError as fault:
-            self._fail(fault)
+        answer = answer_in(body)
+        if answer is None:
+            self._read(body)
         else:
             self._is_over, self._is_pending = True, False
             self._endpoint.pending -= 1
-            self._sink.answered(message)
+            self._sink.answered(answer)
 
     def head(self, status: int, fields: Fields) -> None:
         """Take the status, and whether a stream follows."""
@@ -248,14 +259,17 @@ class BegunAnswer:
             parts.clear()
             if self._size > LARGE and self._status == HTTPStatus.OK:
                 self._go_on(partial(self._origin.read_large, body))
-                return
-            try:
-                answer = self._origin.read_answer(self._endpoint, self._status, self._fields, body)
-            except InterlockError as fault:
-                self._fail(fault)
             else:
-                self._finish()
-                self._sink.answered(answer)
+                self._read(body)
+
+    def _read(self, body: bytes) -> None:
+        try:
+            answer = self._origin.read_answer(self._endpoint, self._status, self._fields, body)
+        except InterlockError as fault:
+            self._fail(fault)
+        else:
+            self._finish()
+            self._sink.answered(answer)
 
     def _follow(self, reader: EventReader, cursor: Cursor, data: bytes) -> None:
         try:

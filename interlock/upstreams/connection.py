@@ -4,7 +4,7 @@ import asyncio
 import select
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
@@ -12,13 +12,13 @@ from interlock.errors import InterlockError, UpstreamFailed
 from interlock.protocol.http_heads import split
 from interlock.upstreams.response import Awaited, ConnectionFailed, HTTPResponse
 
-MAX_HEAD = 64 * 1024
-MAX_PLAIN = 16  # heads that a connection knows by their bytes
-MAX_BUFFERED = 256 * 1024
-MAX_REST = 64 * 1024  # bytes of an answer that are read on after what was wanted of it
-REST_DEADLINE = 1.0  # seconds in which it must end then
+MAX_HEAD: Final = 64 * 1024
+MAX_PLAIN: Final = 16  # heads that a connection knows by their bytes
+MAX_BUFFERED: Final = 256 * 1024
+MAX_REST: Final = 64 * 1024  # bytes of an answer that are read on after what was wanted of it
+REST_DEADLINE: Final = 1.0  # seconds in which it must end then
 
-_UNUSUAL = frozenset({b"transfer-encoding", b"content-encoding", b"trailer"})
+_UNUSUAL: Final = frozenset({b"transfer-encoding", b"content-encoding", b"trailer"})
 
 
 class Receiver(Protocol):

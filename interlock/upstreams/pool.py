@@ -2,14 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from interlock.upstreams.connection import Connection
 from interlock.upstreams.dialing import Dialer
 from interlock.upstreams.response import ConnectionFailed
 from interlock.upstreams.slots import Slots
 
-JUST_USED = 0.1  # seconds
+JUST_USED: Final = 0.1  # seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,17 @@ from http import HTTPStatus
 from itertools import count
 
 from interlock.errors import InterlockError, UpstreamFailed, UpstreamUnavailable
-from interlock.protocol.json import JSONObject, as_object, dumps, loads
+from interlock.protocol.json import JSONObject, as_object, dumps
 from interlock.protocol.sse import EventReader
 from interlock.upstreams.balancing import Endpoint, Endpoints, pause_of
-from interlock.upstreams.begun import MAX_MESSAGE, RECONNECT_DELAY, Cursor, HTTPWay, messages_in
+from interlock.upstreams.begun import (
+    MAX_MESSAGE,
+    RECONNECT_DELAY,
+    Cursor,
+    HTTPWay,
+    answer_in,
+    messages_in,
+)
 from interlock.upstreams.connection import Connection
 from interlock.upstreams.connections import HTTPClient
 from interlock.upstreams.definition import HTTPTarget
@@ -235,13 +242,9 @@ class HTTPLink:
         """Return the answer in the body of a response. Raises UpstreamFailed where there is none."""
         if status in _NOT_ALLOWED:
             raise self._refused(status, headers_from(fields), endpoint)
-        try:
-            message = as_object(loads(body)) or {}
-        except ValueError:
-            message = {}
-        # A web framework's own error may be an object with a member `error`, too.
-        if "result" in message or as_object(message.get("error")) is not None:
-            return message
+        answer = answer_in(body)
+        if answer is not None:
+            return answer
         if status >= HTTPStatus.BAD_REQUEST:
             raise self._refused(status, headers_from(fields), endpoint)
         raise self._no_answer()
