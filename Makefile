@@ -5,8 +5,9 @@
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .cache/uv/bin/uv)
 ARGS ?=
+COMPILED_TESTS = $(addprefix tests/,gateway upstreams policy protocol audit telemetry integration/test_two_lanes.py)
 
-.PHONY: run console console-types test lint types check format bench clean
+.PHONY: run console console-types test test-compiled compiled lint types check format bench clean
 
 run: console
 	@.venv/bin/interlock up $(ARGS)
@@ -21,6 +22,14 @@ console-types: .venv/.synced
 
 test: .venv/.synced
 	@.venv/bin/pytest $(ARGS)
+	@$(if $(filter-out -q,$(ARGS)),,$(MAKE) --no-print-directory test-compiled)
+
+# The modules on the path of a call once more, compiled from the same sources.
+test-compiled: compiled
+	@cd .cache/compiled && .venv/bin/pytest -q $(COMPILED_TESTS)
+
+compiled: .venv/.synced
+	@.venv/bin/python native/compiled.py .cache/compiled
 
 lint: .venv/.synced
 	.venv/bin/ruff check .
@@ -33,7 +42,7 @@ types: .venv/.synced
 check: lint types test
 
 # Needs two cores to itself; ARGS="--rounds 3 --seconds 2" makes it shorter.
-bench: .venv/.synced .cache/bench/fastmcp/.ready .cache/bench/mcp-proxy/.ready
+bench: compiled .cache/bench/fastmcp/.ready .cache/bench/mcp-proxy/.ready
 	@.venv/bin/python -m bench $(ARGS)
 
 format: .venv/.synced

@@ -1,5 +1,7 @@
 """`make bench`: the same calls direct, through nginx, through peers and through Interlock, in turns.
 
+Interlock takes part as it is released, with compiled modules, and as plain Python.
+
 Each contender runs on one core, the load and the server behind on another. What counts is the
 processor time that a contender spends on a call, since load and server are never the bottleneck of
 that; latencies are shown beside it. Rounds are interleaved, and medians shown with their spread.

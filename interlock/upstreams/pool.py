@@ -84,7 +84,7 @@ class Pool:
             self._expiry.cancel()
         for connection in self._open:
             connection.abort()
-        return [*self._opening, *(connection.lost for connection in self._open)]
+        return [*self._opening, *[connection.lost for connection in self._open]]
 
     def _pop(self) -> Connection | None:
         while self._idle:

@@ -20,7 +20,10 @@ SECONDS = 120
 
 def test_the_version_is_printed_for_people_and_for_programs(interlock: Interlock) -> None:
     assert interlock("version").out == f"interlock {package.__version__}\n"
-    assert interlock("version", "--json").document == {"version": package.__version__}
+    assert interlock("version", "--json").document == {
+        "version": package.__version__,
+        "compiled": False,
+    }
 
 
 def test_an_unreachable_gateway_ends_in_one_sentence_with_the_cure(interlock: Interlock) -> None:
@@ -114,7 +117,7 @@ def test_the_installed_program_prints_one_document(tmp_path: Path) -> None:
         [PROGRAM, "version", "--json"], capture_output=True, timeout=SECONDS, check=True
     )
 
-    assert json.loads(done.stdout) == {"version": package.__version__}
+    assert json.loads(done.stdout) == {"version": package.__version__, "compiled": False}
 
 
 def test_an_interrupt_ends_with_130_and_no_traceback(tmp_path: Path) -> None:

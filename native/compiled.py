@@ -1,0 +1,93 @@
+"""Makes a copy of the project whose modules on the path of a call are compiled, with mypyc.
+
+    python native/compiled.py FOLDER
+
+The sources are the same, and so is what they do; which modules these are is written in
+pyproject.toml. What was compiled is kept until a source changes.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPILER = ("mypy==2.4.1", "setuptools>=80")
+SWITCH = "INTERLOCK_COMPILE"
+PACKAGE = "interlock"
+
+_MARK = ".sources"
+_LINKED = (".venv", "console")
+_LEFT_OUT = shutil.ignore_patterns("__pycache__")
+
+
+def modules() -> list[str]:
+    """Return the files that are compiled, as paths from the root of the project."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return list(project["tool"]["interlock"]["compiled"])
+
+
+def compile_into(folder: Path) -> list[Path]:
+    """Put the package into `folder`, compiled; return the files that the compiler made.
+
+    Raises CalledProcessError where there is no compiler; what it said is on standard error.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / PACKAGE, folder / PACKAGE, ignore=_LEFT_OUT)
+    # In a process of its own: setuptools takes its orders from the arguments and the folder.
+    command = [sys.executable, str(Path(__file__).resolve()), "--here", *modules()]
+    flags = {"CFLAGS": os.environ.get("CFLAGS", "") + " -g0"}
+    subprocess.run(command, cwd=folder, check=True, env=os.environ | flags)  # noqa: S603 -- this file
+    shutil.rmtree(folder / "build")
+    return sorted(folder.rglob("*.so"))
+
+
+def mirror(folder: Path) -> None:
+    """Make `folder` a copy of the project as it is now, with compiled modules."""
+    package = folder.with_name(f"{folder.name}.package")
+    mark, digest = package / _MARK, _digest()
+    if not mark.is_file() or mark.read_text() != digest:
+        sys.stderr.write(f"Compiling {len(modules())} modules; this takes a minute\n")
+        compile_into(package)
+        mark.write_text(digest)
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(package, folder, ignore=_LEFT_OUT)
+    for path in ROOT.iterdir():
+        if path.name in _LINKED:
+            (folder / path.name).symlink_to(path)
+        elif path.name != PACKAGE and not path.name.startswith("."):
+            copy = shutil.copytree if path.is_dir() else shutil.copy2
+            copy(path, folder / path.name)
+
+
+def _digest() -> str:
+    """Return a hash of all that the compiled modules are made of."""
+    digest = hashlib.sha256(f"{sys.version} {COMPILER} {modules()}".encode())
+    for path in [Path(__file__), *sorted((ROOT / PACKAGE).rglob("*.py"))]:
+        digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _compile_here(sources: list[str]) -> None:
+    from mypyc.build import mypycify  # noqa: PLC0415 -- only this process has a compiler
+    from setuptools import setup  # noqa: PLC0415
+
+    # What is only imported is not looked into: that is pyright's task.
+    options = ["--follow-imports=silent", "--ignore-missing-imports", "--no-incremental"]
+    made: Any = mypycify([*options, *sources], opt_level="3", group_name=PACKAGE)
+    orders = ["--quiet", "build_ext", "--inplace"]
+    setup(name=PACKAGE, packages=[], ext_modules=made, script_args=orders)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--here"]:
+        _compile_here(sys.argv[2:])
+    elif len(sys.argv) == 2:  # noqa: PLR2004 -- the program and the folder
+        mirror(Path(sys.argv[1]).absolute())
+    else:
+        sys.exit(__doc__)
