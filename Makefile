@@ -26,6 +26,7 @@ test: .venv/.synced
 
 # The modules on the path of a call once more, compiled from the same sources.
 test-compiled: compiled
+	@cd .cache/compiled && .venv/bin/python -m interlock version | grep --quiet compiled
 	@cd .cache/compiled && .venv/bin/pytest -q $(COMPILED_TESTS)
 
 compiled: .venv/.synced

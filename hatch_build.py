@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +30,9 @@ class WheelHook(BuildHookInterface):
         if build.DIST.is_dir():
             build_data["force_include"][str(build.DIST)] = "interlock/console"
         if _is_compiled():
-            self._made = tempfile.TemporaryDirectory()
-            folder = Path(self._made.name)
-            for path in compiled.compile_into(folder / "package"):
-                name = path.relative_to(folder / "package").as_posix()
-                build_data["force_include"][str(path)] = name
+            folder = compiled.package()
+            for path in folder.rglob("*.so"):
+                build_data["force_include"][str(path)] = path.relative_to(folder).as_posix()
             build_data["pure_python"] = False
             build_data["infer_tag"] = True
 

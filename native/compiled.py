@@ -31,11 +31,21 @@ def modules() -> list[str]:
     return list(project["tool"]["interlock"]["compiled"])
 
 
-def compile_into(folder: Path) -> list[Path]:
-    """Put the package into `folder`, compiled; return the files that the compiler made.
+def package() -> Path:
+    """Return the folder that holds the package, compiled from the sources as they are now.
 
     Raises CalledProcessError where there is no compiler; what it said is on standard error.
     """
+    folder, digest = ROOT / ".cache" / "compiled.package", _digest()
+    mark = folder / _MARK
+    if not mark.is_file() or mark.read_text() != digest:
+        sys.stderr.write(f"Compiling {len(modules())} modules; this takes a minute or two\n")
+        _compile_into(folder)
+        mark.write_text(digest)
+    return folder
+
+
+def _compile_into(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / PACKAGE, folder / PACKAGE, ignore=_LEFT_OUT)
     # In a process of its own: setuptools takes its orders from the arguments and the folder.
@@ -43,19 +53,13 @@ def compile_into(folder: Path) -> list[Path]:
     flags = {"CFLAGS": os.environ.get("CFLAGS", "") + " -g0"}
     subprocess.run(command, cwd=folder, check=True, env=os.environ | flags)  # noqa: S603 -- this file
     shutil.rmtree(folder / "build")
-    return sorted(folder.rglob("*.so"))
 
 
 def mirror(folder: Path) -> None:
     """Make `folder` a copy of the project as it is now, with compiled modules."""
-    package = folder.with_name(f"{folder.name}.package")
-    mark, digest = package / _MARK, _digest()
-    if not mark.is_file() or mark.read_text() != digest:
-        sys.stderr.write(f"Compiling {len(modules())} modules; this takes a minute\n")
-        compile_into(package)
-        mark.write_text(digest)
+    made = package()
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(package, folder, ignore=_LEFT_OUT)
+    shutil.copytree(made, folder, ignore=_LEFT_OUT)
     for path in ROOT.iterdir():
         if path.name in _LINKED:
             (folder / path.name).symlink_to(path)
