@@ -20,6 +20,10 @@ COMPILER = ("mypy==2.4.1", "setuptools>=80")
 SWITCH = "INTERLOCK_COMPILE"
 PACKAGE = "interlock"
 
+_ADVICE = (
+    "The modules could not be compiled. This takes a C compiler and the headers of Python: with Debian's Python "
+    "apt-get install gcc python3-dev."
+)
 _MARK = ".sources"
 _LINKED = (".venv", "console")
 _LEFT_OUT = shutil.ignore_patterns("__pycache__")
@@ -34,7 +38,7 @@ def modules() -> list[str]:
 def package() -> Path:
     """Return the folder that holds the package, compiled from the sources as they are now.
 
-    Raises CalledProcessError where there is no compiler; what it said is on standard error.
+    Raises RuntimeError where that fails; what the compiler said is on standard error.
     """
     folder, digest = ROOT / ".cache" / "compiled.package", _digest()
     mark = folder / _MARK
@@ -51,7 +55,9 @@ def _compile_into(folder: Path) -> None:
     # In a process of its own: setuptools takes its orders from the arguments and the folder.
     command = [sys.executable, str(Path(__file__).resolve()), "--here", *modules()]
     flags = {"CFLAGS": os.environ.get("CFLAGS", "") + " -g0"}
-    subprocess.run(command, cwd=folder, check=True, env=os.environ | flags)  # noqa: S603 -- this file
+    done = subprocess.run(command, cwd=folder, check=False, env=os.environ | flags)  # noqa: S603 -- this file
+    if done.returncode:
+        raise RuntimeError(_ADVICE)
     shutil.rmtree(folder / "build")
 
 
@@ -92,6 +98,9 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--here"]:
         _compile_here(sys.argv[2:])
     elif len(sys.argv) == 2:  # noqa: PLR2004 -- the program and the folder
-        mirror(Path(sys.argv[1]).absolute())
+        try:
+            mirror(Path(sys.argv[1]).absolute())
+        except RuntimeError as error:
+            sys.exit(str(error))
     else:
         sys.exit(__doc__)
