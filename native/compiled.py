@@ -7,7 +7,6 @@ pyproject.toml. What was compiled is kept until a source changes.
 """
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -54,8 +53,7 @@ def _compile_into(folder: Path) -> None:
     shutil.copytree(ROOT / PACKAGE, folder / PACKAGE, ignore=_LEFT_OUT)
     # In a process of its own: setuptools takes its orders from the arguments and the folder.
     command = [sys.executable, str(Path(__file__).resolve()), "--here", *modules()]
-    flags = {"CFLAGS": os.environ.get("CFLAGS", "") + " -g0"}
-    done = subprocess.run(command, cwd=folder, check=False, env=os.environ | flags)  # noqa: S603 -- this file
+    done = subprocess.run(command, cwd=folder, check=False)  # noqa: S603 -- this file
     if done.returncode:
         raise RuntimeError(_ADVICE)
     shutil.rmtree(folder / "build")
@@ -89,7 +87,8 @@ def _compile_here(sources: list[str]) -> None:
 
     # What is only imported is not looked into: that is pyright's task.
     options = ["--follow-imports=silent", "--ignore-missing-imports", "--no-incremental"]
-    made: Any = mypycify([*options, *sources], opt_level="3", group_name=PACKAGE)
+    options += sources
+    made: Any = mypycify(options, opt_level="3", debug_level="0", group_name=PACKAGE)
     orders = ["--quiet", "build_ext", "--inplace"]
     setup(name=PACKAGE, packages=[], ext_modules=made, script_args=orders)
 
