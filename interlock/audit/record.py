@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter, le
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeGuard
 from urllib.parse import urlsplit, urlunsplit
@@ -37,6 +37,9 @@ _TEXTS: Final = attrgetter(*TEXT_LIMITS)
 _NUMBERS: Final = attrgetter(*_INTEGERS)
 _TIMES: Final = attrgetter(*_DURATIONS)
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
 # What makes the id of a record of a request's.
 _OF_REQUEST: Final = "0" * (RECORD_ID_LENGTH - REQUEST_ID_LENGTH)
 _new_id: Final = SortableIds(length=RECORD_ID_LENGTH).new
@@ -45,6 +48,16 @@ _new_id: Final = SortableIds(length=RECORD_ID_LENGTH).new
 def new_record_id() -> str:
     """Return an id for a record: 26 characters that sort by time."""
     return _new_id()
+
+
+def microseconds(time: datetime) -> int:
+    """Return a moment as microseconds since 1970, which are exact."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+def moment_at(micros: int) -> datetime:
+    """Return the moment that many microseconds after 1970 began."""
+    return _EPOCH + timedelta(microseconds=micros)
 
 
 def is_record_id(value: Any) -> TypeGuard[str]:
@@ -99,11 +112,11 @@ class Record:
 
 
 @dataclass(slots=True, eq=False)
-class Model:
-    """What the records of equal calls have in common; `row` is what the store made of it."""
+class Kind:
+    """What the records of equal calls have in common; `traits` is what the store made of it."""
 
     record: Record
-    row: Any = None
+    traits: Any = None
 
 
 class Repeat(NamedTuple):
@@ -113,7 +126,7 @@ class Repeat(NamedTuple):
     the id of its request, so that the record has that one too, only longer.
     """
 
-    model: Model
+    kind: Kind
     began: float
     queue_ms: float
     upstream_ms: float
@@ -127,11 +140,16 @@ class Repeat(NamedTuple):
         """The record's id."""
         return self.request_id + _OF_REQUEST
 
+    @property
+    def micros(self) -> int:
+        """The moment in microseconds since 1970."""
+        return round(self.began * 1_000_000)
+
     def record(self) -> Record:
         """Return it written out."""
         return replace(
-            self.model.record,
-            time=datetime.fromtimestamp(self.began, UTC),
+            self.kind.record,
+            time=moment_at(self.micros),
             queue_ms=self.queue_ms,
             upstream_ms=self.upstream_ms,
             total_ms=self.total_ms,

@@ -4,28 +4,76 @@ A record is written for every call, and SQLAlchemy's checks and conversions of e
 more than the database does.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields
-from datetime import UTC, datetime
-from operator import attrgetter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final, TypeAlias, cast
 
 from sqlalchemy import Dialect, Insert, Table, TableClause, column, table
 
+from interlock.audit.kinds import Numbers, Traits, traits_of
 from interlock.audit.models import RecordRow
-from interlock.audit.record import Model, Record, Repeat, fitted
+from interlock.audit.record import (
+    RECORD_ID_LENGTH,
+    Kind,
+    Record,
+    Repeat,
+    fitted,
+    microseconds,
+)
+from interlock.telemetry.request_ids import REQUEST_ID_LENGTH
 
-TOGETHER: Final = 32  # rows of one statement; older SQLite takes no more than 999 values
+TOGETHER: Final = 50  # rows of one statement; older SQLite takes no more than 999 values
 TABLE: Final = cast("Table", RecordRow.__table__)
-_PLAIN: Final = tuple(each.name for each in fields(Record) if each.name not in {"time", "era"})
-_COLUMNS: Final = ("time", "era", *_PLAIN)
-_REST: Final = attrgetter(*_PLAIN)
-# What each repeat has of its own: first all but its model and its moment, as it has them.
-_OWN: Final = (*Repeat._fields[2:], "time", "id")
-# A call that ended well has none of these; SQLite's driver takes far longer for None than for text.
-_NEVER: Final = frozenset({"rpc_code", "reason", "trace_id"})
+_NUMBERS: Final = ("kind_number", "project_number")
+# What each repeat has of its own, as it has it: the id of its request is what is kept of its own.
+_REPEAT: Final = (
+    *("queue_ms", "upstream_ms", "total_ms", "request_bytes", "response_bytes", "id", "time"),
+    *_NUMBERS,
+)
+_COLUMNS: Final = (
+    *("queue_ms", "upstream_ms", "total_ms", "request_bytes", "response_bytes"),
+    *("request_id", "trace_id", "id", "time"),
+    *_NUMBERS,
+)
+_OF_REQUEST: Final = "0" * (RECORD_ID_LENGTH - REQUEST_ID_LENGTH)
 
 Row: TypeAlias = tuple[Any, ...]
+
+
+def stored_id(record_id: str) -> str:
+    """Return what is kept of a record's id: that of its request, where it is made of it.
+
+    Sorted, they are in the same order as the ids themselves.
+    """
+    if len(record_id) == RECORD_ID_LENGTH and record_id.endswith(_OF_REQUEST):
+        return record_id[:REQUEST_ID_LENGTH]
+    return record_id
+
+
+def whole_id(stored: str) -> str:
+    """Return the id of which `stored` was kept."""
+    return stored + _OF_REQUEST if len(stored) == REQUEST_ID_LENGTH else stored
+
+
+class Batch:
+    """Records on their way into the database, and the kinds that they are of, by their digests."""
+
+    def __init__(self, records: Sequence[Record | Repeat]) -> None:
+        self.kinds: dict[bytes, Traits] = {}
+        # Of each the digest of its kind and its moment in microseconds since 1970.
+        self.times: list[tuple[bytes, int]] = []
+        self.repeats: list[tuple[bytes, int, Repeat]] = []
+        self.others: list[tuple[bytes, int, Record]] = []
+        for each in records:
+            if isinstance(each, Repeat):
+                traits, micros = each.kind.traits or _learn(each.kind), each.micros
+                self.repeats.append((traits.digest, micros, each))
+            else:
+                record = fitted(each)
+                traits, micros = traits_of(record), microseconds(record.time)
+                self.others.append((traits.digest, micros, record))
+            self.kinds[traits.digest] = traits
+            self.times.append((traits.digest, micros))
 
 
 class Rows:
@@ -33,16 +81,18 @@ class Rows:
 
     def __init__(self, dialect: Dialect) -> None:
         self._is_sqlite = dialect.name == "sqlite"
-        self._shared = tuple(each for each in _COLUMNS if each not in {*_OWN, *_NEVER})
-        self._whole = _Insert(dialect, _COLUMNS)
-        self._repeat = _Insert(dialect, (*_OWN, *self._shared))
-        self._second, self._written = -1, ""
+        self._other = _Insert(dialect, _COLUMNS)
+        self._repeat = _Insert(dialect, _REPEAT)
 
-    def statements(self, records: Sequence[Record | Repeat]) -> Iterator[tuple[str, list[Row]]]:
+    def statements(
+        self, batch: Batch, numbers: Mapping[bytes, Numbers]
+    ) -> Iterator[tuple[str, list[Row]]]:
         """Yield statements, each with the rows of values that it is to be executed with."""
-        others = [self._row(fitted(each)) for each in records if isinstance(each, Record)]
-        repeats = [self._repeated(each) for each in records if isinstance(each, Repeat)]
-        yield from self._executions(self._whole, others)
+        others = [
+            (*_own(record), micros, *numbers[digest]) for digest, micros, record in batch.others
+        ]
+        repeats = [(*call[2:], micros, *numbers[digest]) for digest, micros, call in batch.repeats]
+        yield from self._executions(self._other, others)
         yield from self._executions(self._repeat, repeats)
 
     def _executions(self, insert: "_Insert", rows: list[Row]) -> Iterator[tuple[str, list[Row]]]:
@@ -54,34 +104,6 @@ class Rows:
             yield insert.many, [_joined(rows[at : at + TOGETHER]) for at in starts]
         if len(rows) > whole:
             yield insert.one, rows[whole:]
-
-    def _row(self, record: Record) -> Row:
-        moment = record.time.astimezone(UTC)
-        text = moment.replace(tzinfo=None).isoformat(" ", "microseconds")
-        return (text if self._is_sqlite else moment, *_others(record))
-
-    def _repeated(self, call: Repeat) -> Row:
-        shared = call.model.row
-        if shared is None:
-            shared = call.model.row = self._share(call.model)
-        return (*call[2:], self._moment(call.began), call.id, *shared)
-
-    def _share(self, model: Model) -> Row:
-        values = dict(zip(_COLUMNS[1:], _others(fitted(model.record)), strict=True))
-        if self._is_sqlite:
-            values["tool_error"] = int(bool(values["tool_error"]))
-        return tuple(values[name] for name in self._shared)
-
-    def _moment(self, began: float) -> str | datetime:
-        if not self._is_sqlite:
-            return datetime.fromtimestamp(began, UTC)
-        second, micros = divmod(round(began * 1_000_000), 1_000_000)
-        if second != self._second:
-            # The text of a second is written once.
-            self._second = second
-            self._written = f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d %H:%M:%S}."
-        # The quickest way to six digits, as a format takes twice as long.
-        return self._written + str(1_000_000 + micros)[1:]
 
 
 class _Insert:
@@ -106,16 +128,28 @@ def _insert_into(place: TableClause, *, is_sqlite: bool) -> Insert:
         from sqlalchemy.dialects.sqlite import insert  # noqa: PLC0415
     else:
         from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415
-    return insert(place).on_conflict_do_nothing(index_elements=["id"])
+    return insert(place).on_conflict_do_nothing()
 
 
 def _joined(rows: Sequence[Row]) -> Row:
-    values: list[Any] = []
-    for row in rows:
-        values += row
-    return tuple(values)
+    return tuple(chain.from_iterable(rows))
 
 
-def _others(record: Record) -> Row:
-    """Return the values of all columns but the first."""
-    return (record.era.value if record.era is not None else None, *_REST(record))
+def _own(record: Record) -> Row:
+    """Return the values of a record as `_COLUMNS` has them, up to its time."""
+    own = stored_id(record.id)
+    return (
+        record.queue_ms,
+        record.upstream_ms,
+        record.total_ms,
+        record.request_bytes,
+        record.response_bytes,
+        record.request_id if record.request_id != own else None,
+        record.trace_id,
+        own,
+    )
+
+
+def _learn(kind: Kind) -> Traits:
+    kind.traits = traits_of(fitted(kind.record))
+    return kind.traits

@@ -1,39 +1,42 @@
-"""All SQL on records: batches in, pages out, old ones away."""
+"""All SQL on records but that of their kinds: batches in, pages out, old ones away."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     CursorResult,
-    RowMapping,
+    Row,
+    ScalarSelect,
+    Select,
     case,
     delete,
-    extract,
     func,
     literal,
     or_,
     select,
     tuple_,
+    union_all,
 )
-from sqlalchemy import cast as sql_cast
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from interlock.audit.filters import Position, RecordFilter
-from interlock.audit.record import Record, Repeat, is_record_id
-from interlock.audit.rows import TABLE, Rows
+from interlock.audit.kinds import KINDS, PERIOD, PROJECTS, SHARED, SIGHTINGS, Kinds
+from interlock.audit.record import Record, Repeat, is_record_id, microseconds, moment_at
+from interlock.audit.rows import TABLE, Batch, Rows, stored_id, whole_id
 from interlock.audit.statistics import BOUNDS_MS, Span, Tally
 from interlock.errors import NotFound, Unavailable
 from interlock.protocol.versions import Era
 from interlock.storage.database import Database
 from interlock.storage.outage import DatabaseUnavailable
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_EQUAL: Final = ("server", "target", "method", "outcome", "era", "request_id")
+_OWN: Final = ("id", "time", "request_id", "trace_id", "queue_ms", "upstream_ms", "total_ms")
+_SIZES: Final = ("request_bytes", "response_bytes")
+_NAMES: Final = (*_OWN, *_SIZES, *SHARED)
+_EQUAL: Final = ("server", "target", "method", "outcome", "era")
 
 
 class RecordsUnavailable(Unavailable):
@@ -47,21 +50,22 @@ class RecordStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._is_sqlite = database.engine.dialect.name == "sqlite"
         self._rows = Rows(database.engine.dialect)
+        self._kinds = Kinds(database.engine.dialect)
 
     async def add(self, records: Sequence[Record | Repeat]) -> None:
         """Write a batch in one transaction; records that are already there stay as they are."""
-        statements = list(self._rows.statements(records))
+        batch = Batch(records)
         async with self._writing() as session:
             connection = await session.connection()
-            for statement, rows in statements:
+            numbers = await self._kinds.numbers(connection, batch.kinds, batch.times)
+            for statement, rows in self._rows.statements(batch, numbers):
                 await connection.exec_driver_sql(statement, rows)
 
     async def get(self, project_id: str, record_id: str) -> Record:
         """Return one record. Raises NotFound."""
-        asked = select(TABLE).where(TABLE.c.project_id == project_id, TABLE.c.id == record_id)
-        found = await self._read(asked) if is_record_id(record_id) else []
+        asked = _records(project_id, by_id=True).where(TABLE.c.id == stored_id(record_id))
+        found = await self._read(project_id, asked) if is_record_id(record_id) else []
         if not found:
             raise NotFound("This project has no such record.")
         return found[0]
@@ -70,12 +74,16 @@ class RecordStore:
         self, project_id: str, asked: RecordFilter, *, after: Position | None, limit: int
     ) -> list[Record]:
         """Return up to `limit` records, newest first, that come `after` a position in the list."""
-        table = TABLE.c
-        chosen = select(TABLE).where(table.project_id == project_id, *_conditions(asked))
+        chosen = _records(project_id, by_id=asked.request_id is not None)
+        chosen = chosen.where(*_conditions(asked))
+        order = [TABLE.c.time.desc(), TABLE.c.id.desc()]
         if after is not None:
-            place = tuple_(literal(after.time, table.time.type), literal(after.id, table.id.type))
-            chosen = chosen.where(tuple_(table.time, table.id) < place)
-        return await self._read(chosen.order_by(table.time.desc(), table.id.desc()).limit(limit))
+            place = literal(microseconds(after.time)), literal(stored_id(after.id))
+            chosen = chosen.where(tuple_(TABLE.c.time, TABLE.c.id) < tuple_(*place))
+        if asked.server is not None and asked.request_id is None:
+            chosen = _of_server(chosen, asked, after)
+            order.insert(0, SIGHTINGS.c.period.desc())
+        return await self._read(project_id, chosen.order_by(*order).limit(limit))
 
     async def pages(
         self, project_id: str, asked: RecordFilter, *, size: int = 500
@@ -88,22 +96,22 @@ class RecordStore:
 
     async def tallies_by_step(self, project_id: str, span: Span) -> list[Tally]:
         """Count the records of a span that are alike; the key is the number of their step."""
-        since = (span.since - _EPOCH) // timedelta(microseconds=1)
-        passed = _microseconds(TABLE.c.time, is_sqlite=self._is_sqlite) - since
-        step = passed // (span.step // timedelta(microseconds=1))
-        return await self._tally(project_id, span, step)
+        passed = TABLE.c.time - microseconds(span.since)
+        return await self._tally(
+            project_id, span, passed // (span.step // timedelta(microseconds=1))
+        )
 
     async def tallies_by_tool(self, project_id: str, span: Span) -> list[Tally]:
         """Count the records of a span that are alike; the key is server, and tool if one was called."""
-        tool = case((TABLE.c.method == "tools/call", TABLE.c.target), else_=None)
-        return await self._tally(project_id, span, TABLE.c.server, tool)
+        tool = case((KINDS.c.method == "tools/call", KINDS.c.target), else_=None)
+        return await self._tally(project_id, span, KINDS.c.server, tool)
 
     async def _tally(self, project_id: str, span: Span, *key: ColumnElement[Any]) -> list[Tally]:
-        table = TABLE.c
-        classes = [(table.total_ms <= bound, number) for number, bound in enumerate(BOUNDS_MS)]
-        alike = (*key, table.outcome, case(*classes, else_=len(BOUNDS_MS)))
-        conditions = _conditions(RecordFilter(since=span.since, until=span.until))
-        asked = select(*alike, func.count()).where(table.project_id == project_id, *conditions)
+        classes = [(TABLE.c.total_ms <= bound, number) for number, bound in enumerate(BOUNDS_MS)]
+        alike = (*key, KINDS.c.outcome, case(*classes, else_=len(BOUNDS_MS)))
+        asked = select(*alike, func.count()).select_from(_WITH_KINDS)
+        within = _conditions(RecordFilter(since=span.since, until=span.until))
+        asked = asked.where(TABLE.c.project_number == _number(project_id), *within)
         async with self._reading() as session:
             rows = cast(
                 "Sequence[tuple[Any, ...]]", (await session.execute(asked.group_by(*alike))).all()
@@ -111,12 +119,22 @@ class RecordStore:
         return [Tally(tuple(row[:-3]), *row[-3:]) for row in rows]
 
     async def delete_before(self, moment: datetime, *, limit: int) -> int:
-        """Delete up to `limit` of the oldest records from before `moment`; return how many."""
-        old = select(TABLE.c.id).where(TABLE.c.time < moment)
-        old = old.order_by(TABLE.c.time).limit(limit)
+        """Delete up to `limit` of the oldest records from before `moment`, each project's in turn.
+
+        Where there are fewer, kinds go that have no record any more. Return how many both were:
+        less than `limit` where there is nothing left to delete.
+        """
+        before = microseconds(moment)
+        old = select(TABLE.c.id).select_from(PROJECTS).where(TABLE.c.time < before)
+        old = old.join(TABLE, TABLE.c.project_number == PROJECTS.c.number)
+        old = old.order_by(TABLE.c.project_number, TABLE.c.time).limit(limit)
         async with self._writing() as session:
             gone = await session.execute(delete(TABLE).where(TABLE.c.id.in_(old)))
-            return cast("CursorResult[Any]", gone).rowcount
+            count = cast("CursorResult[Any]", gone).rowcount
+            if count == limit:
+                return count
+            connection = await session.connection()
+            return count + await self._kinds.forget(connection, before, limit=limit - count)
 
     @asynccontextmanager
     async def _writing(self) -> AsyncGenerator[AsyncSession]:
@@ -126,9 +144,10 @@ class RecordStore:
         except (SQLAlchemyError, DatabaseUnavailable) as error:
             raise _unavailable(error) from error
 
-    async def _read(self, statement: Any) -> list[Record]:
+    async def _read(self, project_id: str, chosen: Select[Any]) -> list[Record]:
         async with self._reading() as session:
-            return [_record(row) for row in (await session.execute(statement)).mappings()]
+            rows = (await session.execute(chosen)).all()
+        return [_record(project_id, row) for row in rows]
 
     @asynccontextmanager
     async def _reading(self) -> AsyncGenerator[AsyncSession]:
@@ -145,35 +164,72 @@ def _unavailable(error: SQLAlchemyError | DatabaseUnavailable) -> RecordsUnavail
     return RecordsUnavailable(f"The database of records does not answer ({type(error).__name__}).")
 
 
+_WITH_KINDS: Final = TABLE.join(KINDS, KINDS.c.number == TABLE.c.kind_number)
+_COLUMNS: Final = (
+    *(TABLE.c[name] for name in (*_OWN, *_SIZES)),
+    *(KINDS.c[name] for name in SHARED),
+)
+
+
+def _number(project_id: str) -> ScalarSelect[int]:
+    return select(PROJECTS.c.number).where(PROJECTS.c.id == project_id).scalar_subquery()
+
+
+def _records(project_id: str, *, by_id: bool = False) -> Select[Any]:
+    # SQLite would rather go through all records of a project than look a few ids up.
+    number = TABLE.c.project_number + 0 if by_id else TABLE.c.project_number
+    return select(*_COLUMNS).select_from(_WITH_KINDS).where(number == _number(project_id))
+
+
 def _conditions(asked: RecordFilter) -> list[ColumnElement[bool]]:
-    table = TABLE.c
     wanted = {name: getattr(asked, name) for name in _EQUAL}
     conditions: list[ColumnElement[bool]] = [
-        table[name] == value for name, value in wanted.items() if value is not None
+        KINDS.c[name] == value for name, value in wanted.items() if value is not None
     ]
     if asked.principal is not None:
-        names = (table.principal_id, table.principal_name)
+        names = (KINDS.c.principal_id, KINDS.c.principal_name)
         conditions.append(or_(*(name == asked.principal for name in names)))
     if asked.since is not None:
-        conditions.append(table.time >= asked.since)
+        conditions.append(TABLE.c.time >= microseconds(asked.since))
     if asked.until is not None:
-        conditions.append(table.time < asked.until)
+        conditions.append(TABLE.c.time < microseconds(asked.until))
     if asked.min_ms is not None:
-        conditions.append(table.total_ms >= asked.min_ms)
+        conditions.append(TABLE.c.total_ms >= asked.min_ms)
+    if asked.request_id is not None:
+        conditions.append(_is_of_request(asked.request_id))
     return conditions
 
 
-def _microseconds(time: ColumnElement[datetime], *, is_sqlite: bool) -> ColumnElement[int]:
-    """Return the expression for a moment as microseconds since 1970, which are exact."""
-    if not is_sqlite:
-        return sql_cast(extract("epoch", time) * 1_000_000, BigInteger)
-    # SQLite keeps moments as text, whose fraction its own functions round.
-    seconds = sql_cast(func.strftime("%s", time), BigInteger)
-    return seconds * 1_000_000 + sql_cast(func.substr(time, 21, 6), BigInteger)
+def _is_of_request(request_id: str) -> ColumnElement[bool]:
+    """Return the condition for records of a request, each way to which has an index."""
+    found = TABLE.alias("found")
+    is_id = select(found.c.id).where(found.c.id == request_id, found.c.request_id.is_(None))
+    is_noted = select(found.c.id).where(found.c.request_id == request_id)
+    return TABLE.c.id.in_(union_all(is_id, is_noted))
 
 
-def _record(row: RowMapping) -> Record:
-    values = dict(row)
+def _of_server(chosen: Select[Any], asked: RecordFilter, after: Position | None) -> Select[Any]:
+    """Let only those periods be looked through in which the server was called."""
+    period = SIGHTINGS.c.period
+    chosen = chosen.where(
+        SIGHTINGS.c.project_number == TABLE.c.project_number,
+        SIGHTINGS.c.server == asked.server,
+        TABLE.c.time >= period * PERIOD,
+        TABLE.c.time < (period + 1) * PERIOD,
+    )
+    if asked.since is not None:
+        chosen = chosen.where(period >= microseconds(asked.since) // PERIOD)
+    latest = [moment for moment in (asked.until, after.time if after else None) if moment]
+    if latest:
+        chosen = chosen.where(period <= microseconds(min(latest)) // PERIOD)
+    return chosen
+
+
+def _record(project_id: str, row: Row[Any]) -> Record:
+    values: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
+    if values["request_id"] is None:
+        values["request_id"] = values["id"]
+    values["id"], values["time"] = whole_id(values["id"]), moment_at(values["time"])
     if values["era"] is not None:
         values["era"] = Era(values["era"])
-    return Record(**{str(name): value for name, value in values.items()})
+    return Record(project_id=project_id, **values)

@@ -200,7 +200,7 @@ class RecordWriter:
         async with asyncio.timeout(WRITE_DEADLINE):
             await self._store.add(records)
         self.on_written(
-            {(each.model.record if isinstance(each, Repeat) else each).project for each in records}
+            {(each.kind.record if isinstance(each, Repeat) else each).project for each in records}
         )
 
     async def _prune(self) -> None:

@@ -289,7 +289,7 @@ class FastCall:
         self._line.answer(self, 200, body)
         self._release()
         self._lane.ledger.went_well(
-            self.route.kind,
+            self.route.account,
             self.started,
             self._sent,
             now,

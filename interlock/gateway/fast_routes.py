@@ -104,7 +104,7 @@ class FastRoutes:
             eras=upstream.eras,
             place=place,
             way=place.session.way(METHOD, target.name, head.version or ""),
-            kind=self._entry.ledger.kind(trace),
+            account=self._entry.ledger.account(trace),
             translates=era is not there,
             is_limited=self._entry.limits.applies_to(principal, project),
         )

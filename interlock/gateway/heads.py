@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from interlock.gateway.clients import ClientSession
 from interlock.gateway.http import LOGIN_PROOF, Scope, headers_of
-from interlock.gateway.ledger import Kind
+from interlock.gateway.ledger import Account
 from interlock.gateway.quiet import HOLD
 from interlock.gateway.table import ProjectEntry, RouteTable, Target, View
 from interlock.identity.principal import Principal
@@ -49,7 +49,7 @@ class Route:
     eras: frozenset[Era] | None
     place: Place
     way: Way
-    kind: Kind
+    account: Account
     translates: bool
     is_limited: bool
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from interlock.audit.record import Model, Outcome, Record, Repeat
+from interlock.audit.record import Kind, Outcome, Record, Repeat
 from interlock.gateway import tracing
 from interlock.gateway.call import Trace
 from interlock.identity.principal import anonymous
@@ -14,10 +14,10 @@ from interlock.telemetry.spans import Spans
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """Equal calls: what their records have in common, and where they are counted."""
+class Account:
+    """Where equal calls are written down: the kind of their records, and their numbers."""
 
-    model: Model
+    kind: Kind
     slot: CallSlot
 
 
@@ -75,15 +75,15 @@ class Ledger:
         record.total_ms = (ended - trace.started) * 1000
         self._add(record)
 
-    def kind(self, trace: Trace) -> Kind:
-        """Return what calls with an equal trace leave where they end well."""
+    def account(self, trace: Trace) -> Account:
+        """Return where calls with an equal trace are written down that end well."""
         project, server, tool = trace.found
         record = self._record(trace, datetime.now(UTC), "ok")
-        return Kind(Model(record), self._calls.slot(project, server, trace.method, tool))
+        return Account(Kind(record), self._calls.slot(project, server, trace.method, tool))
 
     def went_well(  # noqa: PLR0913, PLR0917 -- what is noted of a call; a shape for it would be made per call
         self,
-        kind: Kind,
+        account: Account,
         started: float,
         sent: float,
         ended: float,
@@ -91,12 +91,12 @@ class Ledger:
         response_bytes: int,
         request_id: str,
     ) -> None:
-        """Write down a call of a kind as `close` does; times in seconds, monotonic."""
+        """Write down a call of an account as `close` does; times in seconds, monotonic."""
         queue, upstream, total = sent - started, ended - sent, ended - started
-        kind.slot.ended("ok", None, total, queue, upstream, request_bytes, response_bytes)
+        account.slot.ended("ok", None, total, queue, upstream, request_bytes, response_bytes)
         self._add(
             Repeat(
-                kind.model,
+                account.kind,
                 time.time() - total,
                 queue * 1000,
                 upstream * 1000,

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interlock.audit.filters import Position, RecordFilter
-from interlock.audit.record import Model, Record, Repeat, is_record_id, new_record_id
+from interlock.audit.record import Kind, Record, Repeat, is_record_id, new_record_id
 from interlock.audit.store import RecordStore
 from interlock.errors import BadInput, NotFound
 from interlock.telemetry.request_ids import new_request_id
@@ -50,10 +50,10 @@ async def test_records_that_are_alike_read_back_as_they_would_alone(
     store: RecordStore, count: int
 ) -> None:
     like = record(tool_error=False, client_name="Cursor — é")
-    model = Model(like)
+    kind = Kind(like)
     began = NOON.timestamp()
     repeats = [
-        Repeat(model, began + number / 8, 0.25, 2.5, 3.0, 100 + number, 200, new_request_id())
+        Repeat(kind, began + number / 8, 0.25, 2.5, 3.0, 100 + number, 200, new_request_id())
         for number in range(count)
     ]
     others = [record(rpc_code=-1), record(reason="late")]

@@ -23,7 +23,10 @@ from tests.support.workers import NO_TLS
 AT_ONCE = 10
 PAUSE = 0.02  # seconds between two calls
 TINY = 4096  # bytes; no file may grow beyond them where the disk is full
-CALLS = "SELECT request_id FROM records WHERE method = 'tools/call'"
+CALLS = (
+    "SELECT COALESCE(request_id, id) FROM records "
+    "JOIN record_kinds ON number = kind_number WHERE method = 'tools/call'"
+)
 
 
 @dataclass(slots=True)

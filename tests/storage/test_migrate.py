@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, inspect, text
 
+import interlock.audit.models
 import interlock.identity.models
 import interlock.vault.models
 from interlock.identity.store import KeyStore, ProjectStore
@@ -19,7 +20,7 @@ from interlock.storage.database import Base, Database
 from interlock.storage.migrate import SCRIPTS, DatabaseTooNew, migrate
 from tests.storage.databases import empty_database
 
-OURS = (interlock.identity.models, interlock.vault.models)
+OURS = (interlock.audit.models, interlock.identity.models, interlock.vault.models)
 
 
 @pytest.fixture
