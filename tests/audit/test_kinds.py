@@ -4,21 +4,23 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import fields, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from interlock.audit.filters import Position, RecordFilter
 from interlock.audit.kinds import GRACE, PERIOD, SHARED
 from interlock.audit.record import Kind, Record, Repeat, microseconds, new_record_id
 from interlock.audit.rows import Batch, stored_id, whole_id
 from interlock.audit.store import RecordStore
-from interlock.storage.database import Database
-from interlock.telemetry.request_ids import new_request_id
+from interlock.storage.database import Database, sqlite_url
+from interlock.storage.migrate import migrate
+from interlock.telemetry.request_ids import REQUEST_ID_LENGTH, new_request_id
 from tests.audit.records import NOON, all_of, newest_first, record
 
 OLD = NOON - timedelta(days=100)
@@ -66,6 +68,12 @@ def test_kept_ids_sort_as_whole_ones_and_become_whole_again(ids: list[str]) -> N
     assert [whole_id(each) for each in kept] == sorted(ids)
 
 
+@example("a" * 16 + "0" * 7)
+@given(st.text("0a", max_size=26).filter(lambda each: len(each) != REQUEST_ID_LENGTH))
+def test_an_id_of_any_form_becomes_whole_again(strange: str) -> None:
+    assert whole_id(stored_id(strange)) == strange
+
+
 @pytest.mark.parametrize("noted", ["of-another-place", None])
 async def test_records_of_a_request_are_found_by_its_id(
     store: RecordStore, noted: str | None
@@ -77,6 +85,8 @@ async def test_records_of_a_request_are_found_by_its_id(
     await store.add([wanted, *others, also])
     by_time = newest_first([wanted, also])
 
+    none = await store.page("p", RecordFilter(request_id=also.id), after=None, limit=5)
+    assert none == []
     for server in (None, "time"):
         asked = RecordFilter(request_id=wanted.request_id, server=server)
         first = await store.page("p", asked, after=None, limit=1)
@@ -137,15 +147,21 @@ async def test_more_kinds_than_one_query_takes_are_written_at_once(store: Record
 async def test_kinds_go_with_their_last_record_and_others_stay(
     store: RecordStore, database: Database
 ) -> None:
-    await store.add([record(time=OLD, target="gone"), record(time=OLD, server=None, target="gone")])
+    first = record(time=OLD, server=None, target="gone")
+    second = record(time=OLD + timedelta(seconds=1), target="gone")
+    await store.add([first, second])
     await make_old(database, OLD)
-    kept = [record(time=OLD, target="kept"), record(target="kept")]
+    kept = [record(time=OLD + timedelta(seconds=2), target="kept"), record(target="kept")]
     await store.add(kept)
 
-    # Three records and the two kinds of the first; the third one's is in use.
-    assert await store.delete_before(NOON, limit=4) == 4
-    assert await store.delete_before(NOON, limit=4) == 1
-    assert await store.delete_before(NOON, limit=4) == 0
+    # While there are old records, nothing goes that they need.
+    assert await store.delete_before(NOON, limit=1) == 1
+    left = await store.page("p", RecordFilter(server="time"), after=None, limit=9)
+    assert left == newest_first([second, *kept])
+    # Two records and one of the two kinds that nobody uses; then the other one.
+    assert await store.delete_before(NOON, limit=3) == 3
+    assert await store.delete_before(NOON, limit=3) == 1
+    assert await store.delete_before(NOON, limit=3) == 0
 
     assert [row["target"] for row in await rows_of(database, "record_kinds")] == ["kept"]
     assert await all_of(store) == kept[1:]
@@ -273,6 +289,66 @@ async def test_a_kind_that_another_process_deletes_at_this_moment_is_made_anew(
             await asyncio.sleep(0)
 
         await adding
+
+
+@pytest.mark.parametrize("ahead", [timedelta(), timedelta(days=2)], ids=["now", "ahead"])
+async def test_calls_of_this_moment_are_on_the_page_of_their_server(
+    store: RecordStore, ahead: timedelta
+) -> None:
+    now = datetime.now(UTC) + ahead
+    kinds = [Kind(record(server=server)) for server in ("time", "weather", "time")]
+    written: list[Repeat] = []
+    for _ in range(2):
+        for each in kinds:
+            written.append(repeat(each, now))
+            await store.add(written[-1:])
+
+    found = await store.page("p", RecordFilter(server="time"), after=None, limit=9)
+
+    assert found == newest_first([each.record() for each in written if each.kind is not kinds[1]])
+
+
+async def plan_of(database: Database, asked: RecordFilter) -> str:
+    """Return how SQLite will find a page of records."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        statements.append((statement, values))
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    await RecordStore(database).page("p", asked, after=Position(NOON, new_record_id()), limit=9)
+    event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+    ((statement, values),) = [each for each in statements if "LIMIT" in each[0]]
+    async with database.engine.connect() as connection:
+        found = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        return "\n".join(row[-1] for row in found)
+
+
+@pytest.mark.parametrize(
+    ("asked", "way"),
+    [
+        (RecordFilter(), "SEARCH records USING PRIMARY KEY (project_number=?"),
+        (RecordFilter(outcome="failed"), "SEARCH records USING PRIMARY KEY (project_number=?"),
+        (
+            RecordFilter(server="time"),
+            "SEARCH record_sightings USING PRIMARY KEY (project_number=? AND server=?",
+        ),
+    ],
+    ids=["all", "outcome", "server"],
+)
+async def test_a_page_is_read_in_its_order_and_no_further(
+    tmp_path: Path, asked: RecordFilter, way: str
+) -> None:
+    database = Database(sqlite_url(tmp_path / "interlock.db"))
+    await migrate(database)
+
+    plan = await plan_of(database, asked)
+    by_id = await plan_of(database, RecordFilter(request_id="r"))
+    await database.close()
+
+    assert plan.startswith(way)
+    assert "TEMP B-TREE" not in plan
+    assert "records USING PRIMARY KEY" not in by_id
 
 
 TIMES = st.integers(-3, 3).flatmap(
