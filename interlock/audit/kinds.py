@@ -14,7 +14,7 @@ many others.
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from time import time_ns
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
@@ -83,9 +83,11 @@ class Kinds:
             **{name: bindparam(name) for name in ("digest", "last_period", *SHARED)},
         )
         new, old = add.excluded.last_period, KINDS.c.last_period
-        self._use = add.on_conflict_do_update(
+        use = add.on_conflict_do_update(
             index_elements=["digest"], set_={"last_period": case((new > old, new), else_=old)}
-        )
+        ).compile(dialect=dialect)
+        # Callers may make a kind with every call; then conversions would be most of what it costs.
+        self._use, self._order = str(use), tuple(use.positiontup or ())
 
     async def numbers(
         self,
@@ -132,11 +134,10 @@ class Kinds:
         """Mark kinds as used in a period, and make those that are not there."""
         projects = sorted({each.values[0] for each in late.values()})
         await connection.execute(self._add_project, [{"id": each} for each in projects])
-        rows = [
-            {"digest": digest, "last_period": period, **dict(zip(_NAMES, each.values, strict=True))}
-            for digest, each in late.items()
-        ]
-        await connection.execute(self._use, rows)
+        names = ("digest", "last_period", *_NAMES)
+        order = itemgetter(*(names.index(name) for name in self._order))
+        rows = [order((digest, period, *each.values)) for digest, each in late.items()]
+        await connection.exec_driver_sql(self._use, rows)
 
     async def _see(self, connection: AsyncConnection, places: set[tuple[int, str, int]]) -> None:
         """Note the periods in which servers of projects were called."""

@@ -41,13 +41,20 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 # What makes the id of a record of a request's.
-_OF_REQUEST: Final = "0" * (RECORD_ID_LENGTH - REQUEST_ID_LENGTH)
+OF_REQUEST: Final = "0" * (RECORD_ID_LENGTH - REQUEST_ID_LENGTH)
 _new_id: Final = SortableIds(length=RECORD_ID_LENGTH).new
 
 
 def new_record_id() -> str:
     """Return an id for a record: 26 characters that sort by time."""
     return _new_id()
+
+
+def record_id_of(request_id: str) -> str:
+    """Return the id of the record of a request: the request's own and more, if it is one of ours."""
+    if len(request_id) != REQUEST_ID_LENGTH:
+        return new_record_id()
+    return request_id + OF_REQUEST
 
 
 def microseconds(time: datetime) -> int:
@@ -138,7 +145,7 @@ class Repeat(NamedTuple):
     @property
     def id(self) -> str:
         """The record's id."""
-        return self.request_id + _OF_REQUEST
+        return self.request_id + OF_REQUEST
 
     @property
     def micros(self) -> int:

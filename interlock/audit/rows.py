@@ -13,6 +13,7 @@ from sqlalchemy import Dialect, Insert, Table, TableClause, column, table
 from interlock.audit.kinds import Numbers, Traits, traits_of
 from interlock.audit.models import RecordRow
 from interlock.audit.record import (
+    OF_REQUEST,
     RECORD_ID_LENGTH,
     Kind,
     Record,
@@ -35,7 +36,6 @@ _COLUMNS: Final = (
     *("request_id", "trace_id", "id", "time"),
     *_NUMBERS,
 )
-_OF_REQUEST: Final = "0" * (RECORD_ID_LENGTH - REQUEST_ID_LENGTH)
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -45,14 +45,14 @@ def stored_id(record_id: str) -> str:
 
     Sorted, they are in the same order as the ids themselves.
     """
-    if len(record_id) == RECORD_ID_LENGTH and record_id.endswith(_OF_REQUEST):
+    if len(record_id) == RECORD_ID_LENGTH and record_id.endswith(OF_REQUEST):
         return record_id[:REQUEST_ID_LENGTH]
     return record_id
 
 
 def whole_id(stored: str) -> str:
     """Return the id of which `stored` was kept."""
-    return stored + _OF_REQUEST if len(stored) == REQUEST_ID_LENGTH else stored
+    return stored + OF_REQUEST if len(stored) == REQUEST_ID_LENGTH else stored
 
 
 class Batch:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from interlock.audit.record import Kind, Outcome, Record, Repeat
+from interlock.audit.record import Kind, Outcome, Record, Repeat, record_id_of
 from interlock.gateway import tracing
 from interlock.gateway.call import Trace
 from interlock.identity.principal import anonymous
@@ -132,4 +132,5 @@ class Ledger:
             trace_id=trace.trace_id,
             client_name=trace.client_name,
             project_id=self._project_id(trace.project),
+            id=record_id_of(trace.request_id),
         )

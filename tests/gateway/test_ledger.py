@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from interlock.audit.record import Record
+from interlock.audit.record import Record, is_record_id
 from interlock.errors import Forbidden, RPCError, UpstreamTimeout
 from interlock.gateway.call import Trace
 from interlock.gateway.ledger import Ledger
 from interlock.identity.principal import Principal, Role
 from interlock.protocol.versions import Era
 from interlock.telemetry.metrics import CallMetrics
+from interlock.telemetry.request_ids import new_request_id
 
 
 def recorded(trace: Trace) -> Record:
@@ -56,6 +57,14 @@ def test_what_a_call_left_is_written_down() -> None:
     assert (record.request_id, record.trace_id, record.client_name) == ("r-1", "abc", "Editor")
     assert (record.request_bytes, record.response_bytes, record.http_status) == (10, 20, 202)
     assert (record.outcome, record.reason, record.rpc_code) == ("ok", None, None)
+
+
+def test_a_record_has_the_id_of_its_request_only_longer() -> None:
+    own = new_request_id()
+    trace = Trace(request_id=own, transport="sse")
+
+    assert recorded(trace).id == own + "000000"
+    assert is_record_id(recorded(fresh()).id)
 
 
 def test_a_call_of_nobody_is_an_anonymous_ones() -> None:
