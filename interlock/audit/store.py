@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     CursorResult,
+    Executable,
+    FromClause,
     Row,
     ScalarSelect,
     Select,
@@ -17,9 +20,11 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     tuple_,
     union_all,
 )
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -50,6 +55,7 @@ class RecordStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._has_lateral = database.engine.dialect.name != "sqlite"
         self._rows = Rows(database.engine.dialect)
         self._kinds = Kinds(database.engine.dialect)
 
@@ -76,14 +82,14 @@ class RecordStore:
         """Return up to `limit` records, newest first, that come `after` a position in the list."""
         chosen = _records(project_id, by_id=asked.request_id is not None)
         chosen = chosen.where(*_conditions(asked))
-        order = [TABLE.c.time.desc(), TABLE.c.id.desc()]
         if after is not None:
             place = literal(microseconds(after.time)), literal(stored_id(after.id))
             chosen = chosen.where(tuple_(TABLE.c.time, TABLE.c.id) < tuple_(*place))
-        if asked.server is not None and asked.request_id is None:
-            chosen = _of_server(chosen, asked, after)
-            order.insert(0, SIGHTINGS.c.period.desc())
-        return await self._read(project_id, chosen.order_by(*order).limit(limit))
+        if asked.server is None or asked.request_id is not None:
+            return await self._read(project_id, _newest(chosen, TABLE, limit))
+        within = _periods(project_id, asked, after)
+        by_period = _by_lateral if self._has_lateral else _by_join
+        return await self._read(project_id, by_period(chosen, within, limit))
 
     async def pages(
         self, project_id: str, asked: RecordFilter, *, size: int = 500
@@ -96,26 +102,26 @@ class RecordStore:
 
     async def tallies_by_step(self, project_id: str, span: Span) -> list[Tally]:
         """Count the records of a span that are alike; the key is the number of their step."""
-        passed = TABLE.c.time - microseconds(span.since)
-        return await self._tally(
-            project_id, span, passed // (span.step // timedelta(microseconds=1))
-        )
+        length = span.step // timedelta(microseconds=1)
+        step = (TABLE.c.time - microseconds(span.since)) // length
+        alike = (step, KINDS.c.outcome, _DURATION)
+        asked = select(*alike, func.count()).select_from(_WITH_KINDS)
+        return await self._tally(asked.where(*_within(project_id, span)).group_by(*alike))
 
     async def tallies_by_tool(self, project_id: str, span: Span) -> list[Tally]:
         """Count the records of a span that are alike; the key is server, and tool if one was called."""
+        number = TABLE.c.kind_number
+        each = select(number, _DURATION.label("duration"), func.count().label("count"))
+        each = each.where(*_within(project_id, span)).group_by(number, _DURATION).subquery()
         tool = case((KINDS.c.method == "tools/call", KINDS.c.target), else_=None)
-        return await self._tally(project_id, span, KINDS.c.server, tool)
+        alike = (KINDS.c.server, tool, KINDS.c.outcome, each.c.duration)
+        count = sql_cast(func.sum(each.c.count), BigInteger)
+        asked = select(*alike, count).join_from(each, KINDS, KINDS.c.number == each.c.kind_number)
+        return await self._tally(asked.group_by(*alike))
 
-    async def _tally(self, project_id: str, span: Span, *key: ColumnElement[Any]) -> list[Tally]:
-        classes = [(TABLE.c.total_ms <= bound, number) for number, bound in enumerate(BOUNDS_MS)]
-        alike = (*key, KINDS.c.outcome, case(*classes, else_=len(BOUNDS_MS)))
-        asked = select(*alike, func.count()).select_from(_WITH_KINDS)
-        within = _conditions(RecordFilter(since=span.since, until=span.until))
-        asked = asked.where(TABLE.c.project_number == _number(project_id), *within)
+    async def _tally(self, asked: Executable) -> list[Tally]:
         async with self._reading() as session:
-            rows = cast(
-                "Sequence[tuple[Any, ...]]", (await session.execute(asked.group_by(*alike))).all()
-            )
+            rows = cast("Sequence[tuple[Any, ...]]", (await session.execute(asked)).all())
         return [Tally(tuple(row[:-3]), *row[-3:]) for row in rows]
 
     async def delete_before(self, moment: datetime, *, limit: int) -> int:
@@ -170,6 +176,16 @@ _COLUMNS: Final = (
     *(KINDS.c[name] for name in SHARED),
 )
 
+_DURATION: Final = case(
+    *((TABLE.c.total_ms <= bound, number) for number, bound in enumerate(BOUNDS_MS)),
+    else_=len(BOUNDS_MS),
+)
+
+
+def _within(project_id: str, span: Span) -> list[ColumnElement[bool]]:
+    times = _conditions(RecordFilter(since=span.since, until=span.until))
+    return [TABLE.c.project_number == _number(project_id), *times]
+
 
 def _number(project_id: str) -> ScalarSelect[int]:
     return select(PROJECTS.c.number).where(PROJECTS.c.id == project_id).scalar_subquery()
@@ -208,21 +224,46 @@ def _is_of_request(request_id: str) -> ColumnElement[bool]:
     return TABLE.c.id.in_(union_all(is_id, is_noted))
 
 
-def _of_server(chosen: Select[Any], asked: RecordFilter, after: Position | None) -> Select[Any]:
-    """Let only those periods be looked through in which the server was called."""
+def _newest(
+    chosen: Select[Any], place: FromClause, limit: int, *first: ColumnElement[Any]
+) -> Select[Any]:
+    return chosen.order_by(*first, place.c.time.desc(), place.c.id.desc()).limit(limit)
+
+
+def _periods(
+    project_id: str, asked: RecordFilter, after: Position | None
+) -> list[ColumnElement[bool]]:
+    """Return the conditions for the periods to look through: in which the server was called."""
     period = SIGHTINGS.c.period
-    chosen = chosen.where(
-        SIGHTINGS.c.project_number == TABLE.c.project_number,
+    within = [
+        SIGHTINGS.c.project_number == _number(project_id),
         SIGHTINGS.c.server == asked.server,
-        TABLE.c.time >= period * PERIOD,
-        TABLE.c.time < (period + 1) * PERIOD,
-    )
+    ]
     if asked.since is not None:
-        chosen = chosen.where(period >= microseconds(asked.since) // PERIOD)
+        within.append(period >= microseconds(asked.since) // PERIOD)
     latest = [moment for moment in (asked.until, after.time if after else None) if moment]
     if latest:
-        chosen = chosen.where(period <= microseconds(min(latest)) // PERIOD)
-    return chosen
+        within.append(period <= microseconds(min(latest)) // PERIOD)
+    return within
+
+
+_IN_PERIOD: Final = (
+    TABLE.c.time >= SIGHTINGS.c.period * PERIOD,
+    TABLE.c.time < (SIGHTINGS.c.period + 1) * PERIOD,
+)
+
+
+def _by_join(chosen: Select[Any], within: list[ColumnElement[bool]], limit: int) -> Select[Any]:
+    """Go from period to period, the latest first, until there are enough records."""
+    chosen = chosen.where(*within, *_IN_PERIOD)
+    return _newest(chosen, TABLE, limit, SIGHTINGS.c.period.desc())
+
+
+def _by_lateral(chosen: Select[Any], within: list[ColumnElement[bool]], limit: int) -> Select[Any]:
+    """Do the same in words that leave PostgreSQL, which would join all records first, no choice."""
+    one = _newest(chosen.where(*_IN_PERIOD), TABLE, limit).correlate(SIGHTINGS).lateral("one")
+    found = select(*one.c).select_from(SIGHTINGS.join(one, true())).where(*within)
+    return _newest(found, one, limit, SIGHTINGS.c.period.desc())
 
 
 def _record(project_id: str, row: Row[Any]) -> Record:
