@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 import orjson
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql, sqlite
 
 from interlock.telemetry.logs import get_logger
 
@@ -206,7 +205,8 @@ def upgrade() -> None:
             number = sa.select(projects.c.number).where(projects.c.id == each)
             known[each] = connection.execute(number).scalar_one()
         found = _numbers(kinds, last, known)
-        _see(sightings, {(known[call.traits[0]], call.traits[SERVER], call.period) for call in calls})
+        seen = {(known[call.traits[0]], call.traits[SERVER], call.period) for call in calls}
+        _see(sightings, seen)
         new = [call.row(known[call.traits[0]], found[call.traits]) for call in calls]
         connection.exec_driver_sql(statement, new)
     old.drop(connection)
@@ -267,11 +267,15 @@ def _batches(table: sa.Table, names: Iterable[str]) -> Iterator[Sequence[sa.Row[
 
 def _see(sightings: sa.Table, seen: set[tuple[int, str | None, int]]) -> None:
     """Note in which periods servers were called, where it is not noted yet."""
-    module = sqlite if op.get_bind().dialect.name == "sqlite" else postgresql
+    # The other database's dialect would be loaded for nothing.
+    if op.get_bind().dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert
+    else:
+        from sqlalchemy.dialects.postgresql import insert
     names = sightings.c.keys()
     rows = [dict(zip(names, each, strict=True)) for each in seen if each[1] is not None]
     if rows:
-        op.get_bind().execute(module.insert(sightings).on_conflict_do_nothing(), rows)
+        op.get_bind().execute(insert(sightings).on_conflict_do_nothing(), rows)
 
 
 def _numbers(
