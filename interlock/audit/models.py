@@ -1,6 +1,11 @@
-"""The tables of records: what each call has of its own, what equal ones share, and where to look."""
+"""The tables of records: what each call has of its own, what equal ones share, and where to look.
 
-from sqlalchemy import BigInteger, Double, ForeignKey, Index, Integer, LargeBinary, String, text
+How each database lays them out (SQLite without row ids, the index on request ids for those that are
+noted alone) is said where they are made, in the migrations: to say it here would load the dialects
+of both.
+"""
+
+from sqlalchemy import BigInteger, Double, ForeignKey, Index, Integer, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from interlock.storage.database import Base
@@ -15,7 +20,6 @@ class RecordProjectRow(Base):
     """A project that has records, and the number that stands for its id in them."""
 
     __tablename__ = "record_projects"
-    __table_args__ = ({"sqlite_autoincrement": True},)
 
     number: Mapped[int] = mapped_column(_NUMBER, primary_key=True)
     id: Mapped[str] = mapped_column(unique=True)
@@ -28,7 +32,6 @@ class RecordKindRow(Base):
     """
 
     __tablename__ = "record_kinds"
-    __table_args__ = ({"sqlite_autoincrement": True},)
 
     number: Mapped[int] = mapped_column(_NUMBER, primary_key=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
@@ -55,7 +58,6 @@ class RecordSightingRow(Base):
     """A period in which a server was called, or may have been; each of its records is in one."""
 
     __tablename__ = "record_sightings"
-    __table_args__ = ({"sqlite_with_rowid": False},)
 
     project_number: Mapped[int] = mapped_column(_NUMBER, primary_key=True, autoincrement=False)
     server: Mapped[str] = mapped_column(primary_key=True)
@@ -71,15 +73,7 @@ class RecordRow(Base):
     """
 
     __tablename__ = "records"
-    __table_args__ = (
-        Index(
-            "ix_records_request_id",
-            "request_id",
-            sqlite_where=text("request_id IS NOT NULL"),
-            postgresql_where=text("request_id IS NOT NULL"),
-        ),
-        {"sqlite_with_rowid": False},
-    )
+    __table_args__ = (Index("ix_records_request_id", "request_id"),)
 
     project_number: Mapped[int] = mapped_column(_NUMBER, primary_key=True, autoincrement=False)
     time: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
