@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from interlock.audit.models import RecordKindRow, RecordProjectRow, RecordSightingRow
 from interlock.audit.record import Record
+from interlock.storage.inserts import insert_for
 
 KINDS: Final = cast("Table", RecordKindRow.__table__)
 PROJECTS: Final = cast("Table", RecordProjectRow.__table__)
@@ -67,11 +68,7 @@ class Kinds:
     """The table of kinds, with the projects that they are of and the sightings of their servers."""
 
     def __init__(self, dialect: Dialect) -> None:
-        # The other database's dialect and its driver would be loaded for nothing.
-        if dialect.name == "sqlite":
-            from sqlalchemy.dialects.sqlite import insert  # noqa: PLC0415
-        else:
-            from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415
+        insert = insert_for(dialect)
         columns = (KINDS.c.digest, KINDS.c.number, KINDS.c.project_number, KINDS.c.last_period)
         wanted = KINDS.c.digest.in_(bindparam("digests", expanding=True))
         self._find = select(*columns).where(wanted)

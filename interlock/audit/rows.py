@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, TypeAlias, cast
 
-from sqlalchemy import Dialect, Insert, Table, TableClause, column, table
+from sqlalchemy import Dialect, Table, column, table
 
 from interlock.audit.kinds import Numbers, Traits, traits_of
 from interlock.audit.models import RecordRow
@@ -21,6 +21,7 @@ from interlock.audit.record import (
     fitted,
     microseconds,
 )
+from interlock.storage.inserts import insert_for
 from interlock.telemetry.request_ids import REQUEST_ID_LENGTH
 
 TOGETHER: Final = 50  # rows of one statement; older SQLite takes no more than 999 values
@@ -114,21 +115,11 @@ class _Insert:
 
     def __init__(self, dialect: Dialect, names: tuple[str, ...]) -> None:
         place = table(TABLE.name, *(column(name, TABLE.c[name].type) for name in names))
-        self.one = str(
-            _insert_into(place, is_sqlite=dialect.name == "sqlite").compile(dialect=dialect)
-        )
+        whole = insert_for(dialect)(place).on_conflict_do_nothing()
+        self.one = str(whole.compile(dialect=dialect))
         begin, values, rest = self.one.partition("VALUES ")
         row, end, rest = rest.partition(")")
         self.many = f"{begin}{values}{', '.join([row + end] * TOGETHER)}{rest}"
-
-
-def _insert_into(place: TableClause, *, is_sqlite: bool) -> Insert:
-    # The other database's dialect and its driver would be loaded for nothing.
-    if is_sqlite:
-        from sqlalchemy.dialects.sqlite import insert  # noqa: PLC0415
-    else:
-        from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415
-    return insert(place).on_conflict_do_nothing()
 
 
 def _joined(rows: Sequence[Row]) -> Row:

@@ -69,9 +69,13 @@ def messages_in(text: bytes) -> Iterator[JSONObject]:
 def answer_in(body: bytes) -> JSONObject | None:
     """Return the answer in the body of a response, if there is one."""
     try:
-        message = as_object(loads(body))
+        return answer_of(as_object(loads(body)))
     except ValueError:
         return None
+
+
+def answer_of(message: JSONObject | None) -> JSONObject | None:
+    """Return what a server wrote if it is an answer."""
     # A web framework's own error may be an object with a member `error`, too.
     if message is None or "result" in message or as_object(message.get("error")) is not None:
         return message

@@ -108,11 +108,16 @@ class Connection:
         # Heads of answers of which only the body counts, without their lengths; the last as it came.
         self._plain: set[bytes] = set()
         self._last_head, self._last_size = b"", 0
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._barren = 0
-        self._has_head = self._bodyless = False
-        self._is_dirty = False  # whether the parser was used for the answer that is awaited
-        self._heard = self._whole = self._keep_alive = self._until_close = False
+        self._fields: list[tuple[bytes, bytes]]
+        self._barren: int
+        self._has_head: bool
+        self._bodyless: bool
+        self._is_dirty: bool  # whether the parser was used for the answer that is awaited
+        self._heard: bool
+        self._whole: bool
+        self._keep_alive: bool
+        self._until_close: bool
+        self._reset(bodyless=False)
 
     async def exchange(self, message: bytes, *, bodyless: bool) -> HTTPResponse:
         """Write a whole request and return its answer as soon as the head is there.

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from itertools import count
 
 from interlock.errors import InterlockError, UpstreamFailed, UpstreamUnavailable
-from interlock.protocol.json import JSONObject, as_object, dumps
+from interlock.protocol.json import JSONObject, dumps
 from interlock.protocol.sse import EventReader
 from interlock.upstreams.balancing import Endpoint, Endpoints, pause_of
 from interlock.upstreams.begun import (
@@ -19,6 +19,7 @@ from interlock.upstreams.begun import (
     Cursor,
     HTTPWay,
     answer_in,
+    answer_of,
     messages_in,
 )
 from interlock.upstreams.connection import Connection
@@ -253,10 +254,10 @@ class HTTPLink:
         """Return the large answer in a text, read in turns with other work. Raises UpstreamFailed."""
         reading = read_in_turns(text)
         del text
-        message = await reading or {}
-        if "result" in message or as_object(message.get("error")) is not None:
-            return message
-        raise self._no_answer()
+        answer = answer_of(await reading)
+        if answer is None:
+            raise self._no_answer()
+        return answer
 
     def _no_answer(self) -> ProtocolBroken:
         return ProtocolBroken(f"{self._name} answered with something that is not JSON-RPC.")
